@@ -1,0 +1,398 @@
+"""The Design: what a model sees. Arrays with names, the terms that enter, and how unseen levels are meant.
+
+Dims: ``obs`` runs over rows of the likelihood (episodes, assessments or cells). A *counterfactual* design has the
+same terms and levels as the fitted design it came from, but other rows, and no response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcomemodels.errors import QuestionError, SpecError
+from outcomemodels.schema import Assignment, Direction, Facet, Grain
+from outcomemodels.spec import Family
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int32]
+
+
+class Unseen(IntEnum):
+    """How a grouping that is not one of the fitted levels is meant; the value is the code in a design."""
+
+    NEW = -1
+    UNKNOWN = -2
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+NEW = Unseen.NEW
+"""Somebody or somewhere not in the data: drawn from the fitted population."""
+UNKNOWN = Unseen.UNKNOWN
+"""One of those in the data, not known which: drawn from the fitted levels by caseload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Centre and spread of the response, in its units (logit units for the binomial family)."""
+
+    centre: float
+    spread: float
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """The observed outcome.
+
+    ``kind`` is ``"rows"`` (y is one score), ``"cells"`` (y is the mean of n scores with standard deviation sd) or
+    ``"counts"`` (y events of n trials). All dims (obs,). ``sd`` is NaN except for cells.
+    """
+
+    kind: Literal["rows", "cells", "counts"]
+    y: FloatArray
+    n: FloatArray
+    sd: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """A labelled field as codes. ``codes`` dims (obs,); -1 is NEW and -2 UNKNOWN, in counterfactual designs only."""
+
+    name: str
+    facet: Facet
+    levels: tuple[str, ...]
+    codes: IntArray
+
+    def code(self, label: str) -> int:
+        """Code of a label.
+
+        Raises
+        ------
+        QuestionError
+            If the label was not in the fitted data, with near matches.
+        """
+        if label in self.levels:
+            return self.levels.index(label)
+        import difflib
+
+        near = difflib.get_close_matches(label, self.levels, n=5, cutoff=0.4)
+        raise QuestionError(
+            f"{label!r} does not occur in the fitted data",
+            column=self.name,
+            facet=self.facet.value,
+            accepted=", ".join(repr(v) for v in self.levels[:20]) + (" …" if len(self.levels) > 20 else ""),
+            mend=(f"did you mean {' or '.join(repr(n) for n in near)}? " if near else "")
+            + "use outcomemodels.NEW for a level outside the data, UNKNOWN for an unnamed one inside",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Number:
+    """A numeric field. ``values`` dims (obs,); ``centre`` and ``spread`` are of the fitted rows."""
+
+    name: str
+    facet: Facet
+    units: str
+    values: FloatArray
+    centre: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A fixed column: the product of its parts, minus ``centre``.
+
+    ``parts`` are pairs (field, level); an empty level means the number itself, otherwise the indicator of that
+    label. No parts: the intercept.
+    """
+
+    name: str
+    parts: tuple[tuple[str, str], ...]
+    centre: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch of exchangeable effects, one per level of the crossing ``by``.
+
+    ``columns`` are what varies: ``"1"`` is the intercept, other names are columns by name (see
+    :meth:`Design.column_values`). ``correlated`` says that several columns share a covariance matrix.
+    """
+
+    by: tuple[str, ...]
+    columns: tuple[str, ...] = ("1",)
+    correlated: bool = False
+
+    @property
+    def name(self) -> str:
+        """For people: ``treatment:problem``, ``age|treatment``, ``1 + weeks|client``."""
+        by = ":".join(self.by)
+        if self.columns == ("1",):
+            return by
+        return f"{' + '.join(self.columns)}|{by}"
+
+    @property
+    def id(self) -> str:
+        """For graphs and trees: ``treatment_x_problem``, ``age_by_treatment``."""
+        by = "_x_".join(self.by)
+        slopes = [c for c in self.columns if c != "1"]
+        if not slopes:
+            return by
+        head = "_and_".join(_identifier(c) for c in slopes)
+        return f"{head}_by_{by}"
+
+
+def _identifier(name: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in name).strip("_")
+
+
+@dataclass(frozen=True, eq=False)
+class Crossing:
+    """Observed combinations of one or more factors.
+
+    ``levels`` are tuples of labels; ``codes`` dims (obs,) with -1 where the combination was not observed;
+    ``count`` dims (level,), the number of courses (rows, or the n of cells) behind each level.
+    """
+
+    by: tuple[str, ...]
+    levels: tuple[tuple[str, ...], ...]
+    codes: IntArray
+    count: FloatArray
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Level names for coords: ``CBT | Depression``."""
+        return tuple(" | ".join(level) for level in self.levels)
+
+    @property
+    def dim(self) -> str:
+        """Name of the dim: the factor names joined by ``_x_``."""
+        return "_x_".join(self.by)
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Everything a model may use, resolved.
+
+    Parameters
+    ----------
+    outcome, family, units, direction
+        The response, its family, its units, and which way it improves.
+    grain, assignment, unit_of_analysis
+        Where it came from; ``"assessment"`` when the rows are scores in time.
+    response : Response or None
+        None for counterfactual designs.
+    factors, numbers : mapping by field name
+    columns : tuple of Column
+        Fixed columns in order, the intercept first.
+    batches : tuple of Batch
+    noise_by : str
+        Factor whose levels have their own residual SD, or "".
+    row : array of int, dims (obs,)
+        Row of the main table each observation belongs to.
+    dropped : mapping of reason to count
+        Rows of the dataset that did not enter.
+    fitted : Design, optional
+        For counterfactual designs, the design whose levels and crossings hold.
+    """
+
+    outcome: str
+    family: Family
+    units: str
+    direction: Direction | None
+    grain: Grain
+    assignment: Assignment
+    unit_of_analysis: str
+    response: Response | None
+    scale: Scale
+    factors: Mapping[str, Factor]
+    numbers: Mapping[str, Number]
+    columns: tuple[Column, ...]
+    batches: tuple[Batch, ...]
+    noise_by: str
+    row: IntArray
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    fitted: Design | None = None
+
+    @property
+    def n_obs(self) -> int:
+        """Number of observations."""
+        return len(self.row)
+
+    @property
+    def is_counterfactual(self) -> bool:
+        """Whether this design asks rather than fits."""
+        return self.fitted is not None
+
+    def factor(self, name: str) -> Factor:
+        """Return the factor called ``name``.
+
+        Raises
+        ------
+        SpecError
+            If there is none, listing those there are.
+        """
+        if name not in self.factors:
+            raise SpecError(
+                f"no labelled field {name!r} in this design",
+                column=name,
+                accepted=", ".join(self.factors) or "none",
+                mend="add the field to the schema, or drop the term",
+            )
+        return self.factors[name]
+
+    def of_facet(self, facet: Facet) -> tuple[Factor, ...]:
+        """Factors of one facet."""
+        return tuple(f for f in self.factors.values() if f.facet is facet)
+
+    @cached_property
+    def _crossings(self) -> dict[tuple[str, ...], Crossing]:
+        return {}
+
+    def crossing(self, by: Sequence[str]) -> Crossing:
+        """Observed combinations of the factors ``by``; a counterfactual design keeps the fitted levels."""
+        key = tuple(by)
+        if key not in self._crossings:
+            self._crossings[key] = self._cross(key)
+        return self._crossings[key]
+
+    def _cross(self, by: tuple[str, ...]) -> Crossing:
+        factors = [self.factor(name) for name in by]
+        stacked = np.stack([f.codes for f in factors], axis=1)
+        if self.fitted is not None:
+            known = self.fitted.crossing(by)
+            index = {
+                tuple(f.code(label) for f, label in zip(factors, level, strict=True)): i
+                for i, level in enumerate(known.levels)
+            }
+            codes = np.array([index.get(tuple(map(int, r)), -1) for r in stacked], dtype=np.int32)
+            return Crossing(by, known.levels, codes, known.count)
+        if len(by) == 1:  # keep declared order; drop levels never observed
+            used = np.unique(stacked[:, 0])
+            recode = np.full(len(factors[0].levels), -1, dtype=np.int32)
+            recode[used] = np.arange(len(used), dtype=np.int32)
+            unique, codes = used[:, None], recode[stacked[:, 0]]
+        else:
+            unique, inverse = np.unique(stacked, axis=0, return_inverse=True)
+            codes = inverse.reshape(-1).astype(np.int32)
+        levels = tuple(
+            tuple(f.levels[c] for f, c in zip(factors, combination, strict=True)) for combination in unique
+        )
+        weight = np.ones(self.n_obs) if self.response is None else self.response.n
+        count = np.bincount(codes, weights=weight, minlength=len(levels))
+        return Crossing(by, levels, codes.astype(np.int32), count)
+
+    def column_values(self, column: Column | str) -> FloatArray:
+        """Values of a fixed column, dims (obs,), centred as at the fit; ``"1"`` gives ones.
+
+        A column named by a string is looked up among ``columns``, then among ``numbers`` (centred).
+        UNKNOWN or NEW levels take the column's average (zero after centring).
+        """
+        if column == "1":
+            return np.ones(self.n_obs)
+        if isinstance(column, str):
+            by_name = {c.name: c for c in self.columns}
+            if column not in by_name:
+                if column not in self.numbers:
+                    raise SpecError(
+                        f"no column {column!r}", accepted=", ".join([*by_name, *self.numbers])
+                    )
+                number = self.numbers[column]
+                return number.values - number.centre
+            column = by_name[column]
+        if not column.parts:
+            return np.ones(self.n_obs)
+        product = np.ones(self.n_obs)
+        unseen = np.zeros(self.n_obs, dtype=bool)
+        for name, level in column.parts:
+            if level:
+                factor = self.factor(name)
+                unseen |= factor.codes < 0
+                product = product * (factor.codes == factor.code(level))
+            else:
+                product = product * self.numbers[name].values
+        return np.where(unseen, 0.0, product - column.centre)
+
+    def matrix(self) -> FloatArray:
+        """Fixed columns, dims (obs, column), in the order of ``columns``."""
+        if not self.columns:
+            return np.zeros((self.n_obs, 0))
+        return np.stack([self.column_values(c) for c in self.columns], axis=1)
+
+    @property
+    def coords(self) -> dict[str, Any]:
+        """Coordinates for a graph: obs, column, and one dim per crossing used by a batch."""
+        out: dict[str, Any] = {"obs": np.arange(self.n_obs), "column": [c.name for c in self.columns]}
+        for batch in self.batches:
+            crossing = self.crossing(batch.by)
+            out[crossing.dim] = list(crossing.labels)
+            if len(batch.columns) > 1:
+                out[f"{batch.id}_column"] = list(batch.columns)
+        if self.noise_by:
+            out[self.noise_by] = list(self.factor(self.noise_by).levels)
+        return out
+
+    def at(self, rows: Sequence[Mapping[str, str | float | Unseen]]) -> Design:
+        """Counterfactual design with one observation per mapping of field to label, number, NEW or UNKNOWN.
+
+        Fields left out take their default: NEW for clients, therapists and settings, UNKNOWN for other
+        labelled fields, the fitted mean for numbers.
+
+        Raises
+        ------
+        QuestionError
+            For a field that is not in the design, or a label that is not in the fitted data.
+        """
+        fitted = self if self.fitted is None else self.fitted
+        known = set(fitted.factors) | set(fitted.numbers)
+        for r in rows:
+            for name in r:
+                if name not in known:
+                    raise QuestionError(
+                        f"{name!r} is not a field of the fitted design",
+                        column=name,
+                        accepted=", ".join(sorted(known)),
+                    )
+        factors = {n: replace(f, codes=_codes(f, rows)) for n, f in fitted.factors.items()}
+        numbers = {n: replace(v, values=_numbers(v, rows)) for n, v in fitted.numbers.items()}
+        return replace(
+            fitted,
+            response=None,
+            factors=factors,
+            numbers=numbers,
+            row=np.arange(len(rows), dtype=np.int32),
+            dropped={},
+            fitted=fitted,
+        )
+
+
+def _codes(factor: Factor, rows: Sequence[Mapping[str, str | float | Unseen]]) -> IntArray:
+    default = NEW if factor.facet in (Facet.CLIENT, Facet.THERAPIST, Facet.SETTING) else UNKNOWN
+    out = np.empty(len(rows), dtype=np.int32)
+    for i, r in enumerate(rows):
+        value = r.get(factor.name, default)
+        out[i] = int(value) if isinstance(value, Unseen) else factor.code(str(value))
+    return out
+
+
+def _numbers(number: Number, rows: Sequence[Mapping[str, str | float | Unseen]]) -> FloatArray:
+    out = np.empty(len(rows))
+    for i, r in enumerate(rows):
+        value = r.get(number.name, number.centre)
+        if isinstance(value, Unseen):
+            value = number.centre
+        try:
+            out[i] = float(value)
+        except ValueError:
+            raise QuestionError(
+                f"{value!r} is not a number", column=number.name, accepted=f"a number in {number.units or 'its units'}"
+            ) from None
+    return out

@@ -1,0 +1,1 @@
+"""A question becomes counterfactual designs; predictions become answers."""

@@ -1,0 +1,1 @@
+"""From a design and a model to a posterior tree, and from a tree to predictions."""

@@ -1,0 +1,1 @@
+"""The exact engine for linear structures."""

@@ -1,0 +1,1 @@
+"""Built-in models, one file each, registered like an outsider's."""

@@ -1,0 +1,1 @@
+"""Instruments and outcome rules."""

@@ -1,0 +1,1 @@
+"""Answers, audit and diagnostics as tables, pictures and one HTML file."""
