@@ -1,0 +1,154 @@
+"""The PyMC graph of a LinearStructure: one place where the linear form becomes a model.
+
+Effects are centred for blocks whose levels carry many observations and non-centred otherwise; both are the same
+density (Betancourt & Girolami 2015, arXiv:1312.0906).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from outcomemodels.plugin import Block, Design, LinearStructure, SpecError
+from outcomemodels.posterior import EXPECTED, OUTCOME, column_dim, corr_name, effect_name, sd_name
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+CENTRED_FROM = 15.0
+"""Rows per level (times the squared column spread relative to noise 1) from which centring samples better."""
+
+
+def linear_graph(structure: LinearStructure, design: Design) -> pm.Model:
+    """Build the graph; variables are named as the posterior contract says.
+
+    Parameters
+    ----------
+    structure : LinearStructure
+    design : Design
+        Gives the coords.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    coords = dict(design.coords)
+    for block in structure.blocks:
+        coords[block.dim] = list(block.levels)
+        if len(block.columns) > 1:
+            coords[column_dim(block.id)] = list(block.columns)
+            if block.correlation is not None:
+                coords[f"{column_dim(block.id)}_bis"] = list(block.columns)
+    with pm.Model(coords=coords) as model:
+        linear: Any = pt.zeros(structure.X.shape[0])
+        if structure.columns:
+            linear = linear + pm.math.dot(structure.X, _coefficients(structure))
+        for block in structure.blocks:
+            effects = _effects(block, structure)
+            if len(block.columns) == 1:
+                linear = linear + effects[block.codes] * block.values[:, 0]
+            else:
+                linear = linear + (effects[block.codes] * block.values).sum(axis=1)
+        if structure.family == "binomial":
+            expected = pm.Deterministic(EXPECTED, pm.math.invlogit(linear), dims="obs")
+            _binomial(structure, linear)
+        else:
+            expected = pm.Deterministic(EXPECTED, linear, dims="obs")
+            _gaussian(structure, expected)
+    return model
+
+
+def _coefficients(structure: LinearStructure) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    kinds = {p.name for p in structure.column_priors}
+    if kinds == {"normal"}:
+        mean = np.array([p.values[0] for p in structure.column_priors])
+        sd = np.array([p.values[1] for p in structure.column_priors])
+        return pm.Normal("beta", mean, sd, dims="column")
+    parts = [
+        p.create(f"beta_{i}") for i, p in enumerate(structure.column_priors)
+    ]
+    return pm.Deterministic("beta", pt.stack(parts), dims="column")
+
+
+def _effects(block: Block, structure: LinearStructure) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    name = effect_name(block.id)
+    if len(block.columns) == 1:
+        sd = block.sds[0].create(sd_name(block.id))
+        if _is_centred(block, structure):
+            return pm.Normal(name, 0.0, sd, dims=block.dim)
+        z = pm.Normal(f"z_{block.id}", dims=block.dim)
+        return pm.Deterministic(name, sd * z, dims=block.dim)
+    columns = column_dim(block.id)
+    parts = [p.create(f"sd_{block.id}_{i}") for i, p in enumerate(block.sds)]
+    sds = pm.Deterministic(sd_name(block.id), pt.stack(parts), dims=columns)
+    z = pm.Normal(f"z_{block.id}", dims=(block.dim, columns))
+    if block.correlation is None:
+        return pm.Deterministic(name, z * sds, dims=(block.dim, columns))
+    corr = pm.LKJCorr(f"lkj_{block.id}", n=len(block.columns), eta=block.correlation.values[0])
+    pm.Deterministic(corr_name(block.id), corr, dims=(columns, f"{columns}_bis"))
+    factor = pt.linalg.cholesky(corr)
+    return pm.Deterministic(name, pt.dot(z, (sds[:, None] * factor).T), dims=(block.dim, columns))
+
+
+def _is_centred(block: Block, structure: LinearStructure) -> bool:
+    response = structure.response
+    if response is None:
+        return True
+    weight = response.n * block.values[:, 0] ** 2 / max(float(np.var(block.values[:, 0])), 1.0)
+    per_level = np.bincount(block.codes, weights=weight, minlength=len(block.levels))
+    return float(np.median(per_level)) >= CENTRED_FROM
+
+
+def _binomial(structure: LinearStructure, linear: Any) -> None:
+    import pymc as pm
+
+    response = structure.response
+    if response is None:
+        pm.Bernoulli(OUTCOME, logit_p=linear, dims="obs")
+    elif (response.n == 1).all():
+        pm.Bernoulli(OUTCOME, logit_p=linear, observed=response.y.astype(int), dims="obs")
+    else:
+        pm.Binomial(
+            OUTCOME,
+            n=response.n.astype(int),
+            logit_p=linear,
+            observed=np.rint(response.y).astype(int),
+            dims="obs",
+        )
+
+
+def _gaussian(structure: LinearStructure, expected: Any) -> None:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    response = structure.response
+    if len(structure.noise) == 1:
+        noise = structure.noise[0].create("noise")
+        sd: Any = noise
+    else:
+        parts = [p.create(f"noise_{i}") for i, p in enumerate(structure.noise)]
+        noise = pm.Deterministic("noise", pt.stack(parts), dims=structure.noise_by)
+        sd = noise[structure.noise_codes]
+    variance = sd**2
+    if structure.weight is not None:
+        variance = variance / structure.weight
+    if response is not None and response.kind == "cells":
+        variance = variance / response.n
+    if structure.known_variance is not None:
+        variance = variance + structure.known_variance
+    observed = None if response is None else response.y
+    pm.Normal(OUTCOME, expected, pt.sqrt(variance), observed=observed, dims="obs")
+    if response is not None and response.kind == "cells":
+        # (n - 1) sd^2 / noise^2 is chi-square with n - 1 degrees of freedom: the rest of the sufficient statistic
+        degrees = response.n - 1
+        squares = np.nan_to_num(degrees * response.sd**2)
+        per_obs = sd * np.ones(len(response.y)) if len(structure.noise) == 1 else sd
+        pm.Potential(
+            "within_cells", (-degrees * pt.log(per_obs) - squares / (2 * per_obs**2)).sum()
+        )
