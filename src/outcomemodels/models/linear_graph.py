@@ -1,7 +1,7 @@
 """The PyMC graph of a LinearStructure: one place where the linear form becomes a model.
 
-Effects are centred for blocks whose levels carry many observations and non-centred otherwise; both are the same
-density (Betancourt & Girolami 2015, arXiv:1312.0906).
+Effects are centred for blocks whose rows say more about a level than the batch does, judged by one-way analysis of
+variance of the outcome, and non-centred otherwise; both are the same density (Betancourt & Girolami 2015, arXiv:1312.0906).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from outcomemodels.posterior import EXPECTED, OUTCOME, column_dim, corr_name, ef
 if TYPE_CHECKING:
     import pymc as pm
 
-CENTRED_FROM = 15.0
-"""Rows per level (times the squared column spread relative to noise 1) from which centring samples better."""
+CENTRED_FROM = 1.0
+"""Ratio of information in the rows of a level to that in the prior, from which centring samples better."""
 
 
 def linear_graph(structure: LinearStructure, design: Design) -> pm.Model:
@@ -100,9 +100,23 @@ def _is_centred(block: Block, structure: LinearStructure) -> bool:
     response = structure.response
     if response is None:
         return True
-    weight = response.n * block.values[:, 0] ** 2 / max(float(np.var(block.values[:, 0])), 1.0)
-    per_level = np.bincount(block.codes, weights=weight, minlength=len(block.levels))
-    return float(np.median(per_level)) >= CENTRED_FROM
+    weight = response.n if response.kind != "rows" else np.ones(len(response.y))
+    y = response.y / response.n if response.kind == "counts" else response.y
+    if structure.columns:
+        y = y - structure.X @ np.linalg.lstsq(structure.X, y, rcond=None)[0]
+    column = block.values[:, 0]
+    levels = len(block.levels)
+    information = np.bincount(block.codes, weights=weight * column**2, minlength=levels)
+    slope = np.bincount(block.codes, weights=weight * column * y, minlength=levels) / np.maximum(information, 1e-12)
+    residual = y - slope[block.codes] * column
+    within = float((weight * residual**2).sum()) / max(len(y) - levels, 1)
+    if response.kind == "cells":
+        within = float(np.average(np.nan_to_num(response.sd**2), weights=weight))
+    elif response.kind == "counts":
+        rate = response.y.sum() / response.n.sum()
+        within = float(rate * (1 - rate))
+    between = float(np.average(slope**2, weights=information)) - within * levels / max(information.sum(), 1e-12)
+    return float(np.median(information)) * max(between, 0.0) >= CENTRED_FROM * within
 
 
 def _binomial(structure: LinearStructure, linear: Any) -> None:

@@ -1,0 +1,132 @@
+"""Fit: a posterior tree with the design it came from; saved and loaded without pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from outcomemodels.data.store import read_tree, write_tree
+from outcomemodels.design import Design
+from outcomemodels.design import store as design_store
+from outcomemodels.diagnostics import Verdict, diagnose
+from outcomemodels.errors import FileError
+from outcomemodels.posterior import FORMAT, get_json, put_json, validate
+from outcomemodels.priors import Priors, priors_from_dict, priors_to_dict
+from outcomemodels.spec import ModelSpec
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """What ``outcomemodels.fit`` returns.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        Keeps the contract of :mod:`outcomemodels.posterior`; any ArviZ function takes it unchanged.
+    design : Design
+        The fitted design.
+    spec : ModelSpec
+        What was asked to be fitted.
+    priors : mapping of parameter name to Prior
+    verdict : Verdict
+        Whether the sampling can be trusted, in words.
+    """
+
+    tree: xr.DataTree
+    design: Design
+    spec: ModelSpec
+    priors: Priors
+    verdict: Verdict
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """Posterior draws, dims (chain, draw, …)."""
+        return self.tree["posterior"].to_dataset()
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Data digest, schema, versions, seed, engine and why it was chosen, seconds."""
+        found: Mapping[str, Any] = get_json(self.tree.attrs, "provenance", {})
+        return found
+
+    @property
+    def audit(self) -> Mapping[str, Any]:
+        """The audit as it stood at the fit, as plain values."""
+        found: Mapping[str, Any] = get_json(self.tree.attrs, "audit", {})
+        return found
+
+    def save(self, path: str | Path) -> Path:
+        """Write netCDF (``.nc``) or zarr (``.zarr``), whole or not at all."""
+        return write_tree(self.tree, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Fit:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        FileError
+            If the file is absent, damaged or not a fit.
+        """
+        tree = read_tree(path)
+        if tree.attrs.get("format") != FORMAT:
+            raise FileError(f"{path} is not a saved fit", accepted=FORMAT, mend="write it with Fit.save")
+        return cls.from_tree(tree)
+
+    @classmethod
+    def from_tree(cls, tree: xr.DataTree) -> Fit:
+        """Fit around a tree that keeps the contract."""
+        validate(tree)
+        return cls(
+            tree=tree,
+            design=design_store.from_dataset(tree["constant_data"].to_dataset()),
+            spec=ModelSpec.from_json(str(tree.attrs["spec"])),
+            priors=priors_from_dict(get_json(tree.attrs, "priors", {})),
+            verdict=diagnose(tree),
+        )
+
+    def __repr__(self) -> str:
+        design, seen = self.design, self.provenance
+        batches = ", ".join(
+            f"{b.name} ({len(design.crossing(b.by).levels)})" for b in design.batches
+        )
+        lines = [
+            f"Fit of {design.outcome!r} by model {self.spec.model!r} ({design.family}, {seen.get('engine', '?')} engine)",
+            f"  data     {design.n_obs:,} rows ({design.unit_of_analysis}), {seen.get('title') or seen.get('name', '')}",
+            f"  columns  {', '.join(c.name for c in design.columns)}",
+            f"  batches  {batches or 'none'}",
+            f"  verdict  {'passed' if self.verdict.passed else 'FAILED: ' + ' '.join(self.verdict.sentences)}",
+        ]
+        return "\n".join(lines)
+
+
+def assemble(
+    sampled: xr.DataTree,
+    design: Design,
+    spec: ModelSpec,
+    priors: Priors,
+    *,
+    provenance: Mapping[str, Any],
+    audit: Mapping[str, Any],
+) -> Fit:
+    """Put an engine's tree, the design and the provenance together; a new tree, the engine's is left alone.
+
+    Raises
+    ------
+    FitError
+        If the tree breaks the posterior contract.
+    """
+    stored = design_store.to_dataset(design)
+    groups = {name: node.to_dataset() for name, node in sampled.children.items()}
+    groups["observed_data"] = xr.Dataset({"outcome": ("obs", stored["y"].values)})
+    groups["constant_data"] = stored
+    tree = xr.DataTree.from_dict(groups)
+    attrs = {**sampled.attrs, "format": FORMAT, "spec": spec.to_json()}
+    tree.attrs = put_json(
+        attrs, priors=priors_to_dict(priors), provenance=dict(provenance), audit=dict(audit)
+    )
+    return Fit.from_tree(tree)

@@ -1,0 +1,90 @@
+"""The NUTS engine: any plugin's graph, sampled by nutpie through PyMC."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from outcomemodels.errors import FitError
+from outcomemodels.inference.settings import Settings
+from outcomemodels.posterior import EXPECTED, OUTCOME
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+HELPERS = ("z_", "lkj_")
+"""Prefixes of variables that exist only to sample well; they are not kept."""
+
+
+def sample_nuts(model: pm.Model, settings: Settings) -> xr.DataTree:
+    """Sample a graph; return the tree with its helper variables and per-row values left out.
+
+    Raises
+    ------
+    FitError
+        If the density is not finite at the start, or the sampler stops.
+    """
+    import pymc as pm
+
+    keep = [v.name for v in (*model.free_RVs, *model.deterministics) if is_kept(v.name)]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree: Any = pm.sample(
+                draws=settings.draws,
+                tune=settings.tune,
+                chains=settings.chains,
+                cores=min(settings.chains, 2),
+                random_seed=settings.seed,
+                target_accept=settings.target_accept,
+                progressbar=settings.progress,
+                var_names=keep,
+                model=model,
+                compute_convergence_checks=False,
+            )
+    except Exception as error:
+        raise FitError(
+            f"sampling stopped: {type(error).__name__}: {error}",
+            rows=_not_finite(model),
+            accepted="a log density that is finite at the starting point",
+            mend="check the outcome for values outside the family's support, then the priors and the batches",
+        ) from error
+    posterior = tree["posterior"].to_dataset()
+    drop = [str(n) for n in posterior.data_vars if not is_kept(str(n))]
+    return xr.DataTree.from_dict(
+        {
+            "posterior": posterior.drop_vars(drop),
+            "sample_stats": tree["sample_stats"].to_dataset(),
+        }
+    )
+
+
+def sample_prior(model: pm.Model, *, draws: int, seed: int) -> tuple[xr.Dataset, xr.Dataset]:
+    """Draw parameters and outcomes from the prior: datasets with dims (chain, draw, …)."""
+    import pymc as pm
+
+    keep = [v.name for v in (*model.free_RVs, *model.deterministics) if is_kept(v.name)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree: Any = pm.sample_prior_predictive(
+            draws=draws, random_seed=seed, model=model, var_names=[*keep, OUTCOME]
+        )
+    predictive = tree["prior_predictive"].to_dataset()
+    return tree["prior"].to_dataset(), predictive
+
+
+def is_kept(name: str) -> bool:
+    """Whether a variable of the graph belongs into the tree."""
+    if name == EXPECTED or name.startswith(HELPERS):
+        return False
+    stem, _, tail = name.rpartition("_")
+    return not (tail.isdigit() and (stem in ("beta", "noise") or stem.startswith("sd_")))
+
+
+def _not_finite(model: pm.Model) -> list[str]:
+    """Variables whose log density is not finite at the start, for the error message."""
+    import numpy as np
+
+    return [f"{name}: {value}" for name, value in model.point_logps().items() if not np.isfinite(value)]

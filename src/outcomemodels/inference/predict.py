@@ -1,0 +1,165 @@
+"""From a posterior and a counterfactual design to expected outcomes; one posterior draw gives one prediction.
+
+Linear models only need their linear form, no graph: ``expected = link^-1(X beta + effects)``. Levels outside the
+fit follow the design: NEW is drawn from the population of the batch, UNKNOWN is one fitted level, drawn anew in
+each posterior draw by caseload. Within a draw, one NEW therapist is the same person in every row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from outcomemodels.design import NEW, UNKNOWN, Design
+from outcomemodels.plugin import Block, LinearStructure
+from outcomemodels.posterior import corr_name, effect_name, sd_name
+
+FloatArray = NDArray[np.float64]
+
+
+def predict_linear(
+    structure: LinearStructure,
+    design: Design,
+    posterior: xr.Dataset,
+    *,
+    seed: int,
+    scale: str = "response",
+) -> FloatArray:
+    """Expected outcome for every row of a counterfactual (or fitted) design.
+
+    Parameters
+    ----------
+    structure : LinearStructure
+        The linear form on ``design``.
+    design : Design
+    posterior : xarray.Dataset, dims (chain, draw, …)
+    seed : int
+        For draws of unseen levels.
+    scale : {"response", "linear"}
+        ``"linear"`` leaves the inverse link out.
+
+    Returns
+    -------
+    array, dims (sample, obs)
+        ``sample`` stacks chain and draw, chain slowest; units of the outcome (probability for binomial).
+    """
+    samples = posterior.sizes["chain"] * posterior.sizes["draw"]
+    rng = np.random.default_rng(seed)
+    eta = np.zeros((samples, structure.X.shape[0]))
+    if structure.columns:
+        eta += _flat(posterior["beta"]) @ structure.X.T
+    chosen = _choose_unknown(design, samples, rng)
+    for block in structure.blocks:
+        eta += _block(block, design, posterior, chosen, samples, rng)
+    if scale == "response" and structure.family == "binomial":
+        return np.asarray(1 / (1 + np.exp(-eta)))
+    return eta
+
+
+def _flat(variable: xr.DataArray) -> FloatArray:
+    values = np.asarray(variable.transpose("chain", "draw", ...).values, dtype=float)
+    return values.reshape(-1, *values.shape[2:])
+
+
+def _choose_unknown(design: Design, samples: int, rng: np.random.Generator) -> dict[str, NDArray[np.int64]]:
+    """For each factor with an UNKNOWN row, one fitted level per sample, by caseload; dims (sample,)."""
+    if design.fitted is None:
+        return {}
+    chosen: dict[str, NDArray[np.int64]] = {}
+    for name, factor in design.factors.items():
+        if (factor.codes == UNKNOWN).any():
+            count = design.fitted.crossing((name,)).count
+            levels = design.fitted.crossing((name,)).levels
+            index = rng.choice(len(count), size=samples, p=count / count.sum())
+            codes = np.array([factor.levels.index(level[0]) for level in levels])
+            chosen[name] = codes[index]
+    return chosen
+
+
+def _block(
+    block: Block,
+    design: Design,
+    posterior: xr.Dataset,
+    chosen: Mapping[str, NDArray[np.int64]],
+    samples: int,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Contribution of one block, dims (sample, obs)."""
+    effects = _flat(posterior[effect_name(block.id)])
+    if effects.ndim == 2:
+        effects = effects[:, :, None]
+    out = np.empty((samples, len(block.codes)))
+    if design.fitted is None:
+        out[:] = np.einsum("snk,nk->sn", effects[:, block.codes, :], block.values)
+        return out
+    crossing = design.fitted.crossing(block.by)
+    index = _index_of(crossing.levels, [design.factors[n].levels for n in block.by])
+    parents = np.stack([design.factors[n].codes for n in block.by], axis=1)
+    fresh: dict[tuple[int, ...], FloatArray] = {}
+    for key in dict.fromkeys(map(tuple, parents.tolist())):
+        rows = np.flatnonzero((parents == key).all(axis=1))
+        drawn = _key_effects(key, block, effects, index, posterior, chosen, samples, rng, fresh)
+        out[:, rows] = drawn @ block.values[rows].T
+    return out
+
+
+def _index_of(levels: tuple[tuple[str, ...], ...], labels: list[tuple[str, ...]]) -> dict[tuple[int, ...], int]:
+    position = [{label: i for i, label in enumerate(each)} for each in labels]
+    return {
+        tuple(position[j][label] for j, label in enumerate(level)): i for i, level in enumerate(levels)
+    }
+
+
+def _key_effects(
+    key: tuple[int, ...],
+    block: Block,
+    effects: FloatArray,
+    index: Mapping[tuple[int, ...], int],
+    posterior: xr.Dataset,
+    chosen: Mapping[str, NDArray[np.int64]],
+    samples: int,
+    rng: np.random.Generator,
+    fresh: dict[tuple[int, ...], FloatArray],
+) -> FloatArray:
+    """Effects of one combination of parents, dims (sample, column)."""
+    if NEW not in key and UNKNOWN not in key:
+        return effects[:, index[key], :] if key in index else _new(key, block, posterior, samples, rng, fresh)
+    if NEW in key:
+        return _new(key, block, posterior, samples, rng, fresh)
+    resolved = np.empty((samples, len(key)), dtype=np.int64)
+    for j, (name, code) in enumerate(zip(block.by, key, strict=True)):
+        resolved[:, j] = chosen[name] if code == UNKNOWN else code
+    out = np.empty((samples, effects.shape[2]))
+    for combination in np.unique(resolved, axis=0):
+        where = (resolved == combination).all(axis=1)
+        known = index.get(tuple(int(c) for c in combination))
+        if known is None:
+            unseen = tuple(int(c) for c in combination)
+            out[where] = _new(unseen, block, posterior, samples, rng, fresh)[where]
+        else:
+            out[where] = effects[where, known, :]
+    return out
+
+
+def _new(
+    key: tuple[int, ...],
+    block: Block,
+    posterior: xr.Dataset,
+    samples: int,
+    rng: np.random.Generator,
+    fresh: dict[tuple[int, ...], FloatArray],
+) -> FloatArray:
+    """A level drawn from the population of the batch, the same one wherever the same key occurs."""
+    if key not in fresh:
+        sds = _flat(posterior[sd_name(block.id)]).reshape(samples, -1)
+        z = rng.standard_normal((samples, sds.shape[1]))
+        if block.correlation is not None:
+            factor = np.linalg.cholesky(_flat(posterior[corr_name(block.id)]))
+            z = np.einsum("sij,sj->si", factor, z)
+        fresh[key] = sds * z
+    return fresh[key]
+
+

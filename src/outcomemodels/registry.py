@@ -1,0 +1,107 @@
+"""Models by entry point: listing reads names and imports nothing; loading one cannot harm the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+
+from outcomemodels.errors import PluginError
+from outcomemodels.plugin import API, ModelInfo, OutcomeModel
+
+GROUP = "outcomemodels.models"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One registered model: its name, the distribution that brings it, and where its class is."""
+
+    name: str
+    distribution: str
+    version: str
+    target: str
+
+
+def available(points: Iterable[EntryPoint] | None = None) -> tuple[Entry, ...]:
+    """Registered models by name, without importing any."""
+    found = entry_points(group=GROUP) if points is None else points
+    entries = {
+        Entry(p.name, p.dist.name if p.dist else "?", p.dist.version if p.dist else "?", p.value)
+        for p in found
+    }
+    return tuple(sorted(entries, key=lambda e: (e.name, e.distribution)))
+
+
+def load_model(name: str, points: Iterable[EntryPoint] | None = None) -> OutcomeModel:
+    """Import and check one model.
+
+    Raises
+    ------
+    PluginError
+        If the name is unknown or claimed twice, the import fails, or the model does not keep the protocol;
+        the message names the distribution, the cause and the mend.
+    """
+    found = list(entry_points(group=GROUP) if points is None else points)
+    matches = {(p.value, p.dist.name if p.dist else "?"): p for p in found if p.name == name}
+    if not matches:
+        import difflib
+
+        names = sorted({p.name for p in found})
+        near = difflib.get_close_matches(name, names, n=3)
+        raise PluginError(
+            f"no model called {name!r} is installed",
+            accepted=", ".join(names) or "none",
+            mend=f"did you mean {near[0]!r}?" if near else f"install the package that registers it in {GROUP!r}",
+        )
+    if len(matches) > 1:
+        raise PluginError(
+            f"{len(matches)} packages register a model called {name!r}",
+            rows=[f"{dist}: {target}" for target, dist in matches],
+            mend="uninstall one, or pass the model object itself: fit(…, model=TheirModel())",
+        )
+    (target, distribution), point = next(iter(matches.items()))
+    try:
+        made = point.load()()
+    except Exception as error:
+        raise PluginError(
+            f"model {name!r} could not be loaded: {type(error).__name__}: {error}",
+            rows=[f"{distribution}: {target}"],
+            mend=f"repair or uninstall {distribution}; other models are not affected",
+        ) from error
+    return checked(made, name=name, origin=f"{distribution}: {target}")
+
+
+def checked(model: object, *, name: str | None = None, origin: str = "the object passed") -> OutcomeModel:
+    """Check that an object keeps the protocol and was written for this version of it.
+
+    Raises
+    ------
+    PluginError
+        Naming what is missing.
+    """
+    if not isinstance(model, OutcomeModel):
+        missing = [n for n in ("info", "default_priors", "build") if not hasattr(model, n)]
+        raise PluginError(
+            f"{type(model).__name__} is not a model: it lacks {', '.join(missing)}",
+            rows=[origin],
+            accepted="an object with info, default_priors(design) and build(design, priors)",
+        )
+    info = model.info
+    if not isinstance(info, ModelInfo):
+        raise PluginError(
+            f"info of {type(model).__name__} is a {type(info).__name__}", rows=[origin], accepted="ModelInfo"
+        )
+    if info.api != API:
+        raise PluginError(
+            f"model {info.name!r} was written for plugin api {info.api}",
+            rows=[origin],
+            accepted=f"api {API}",
+            mend="update the plugin" if info.api < API else "update outcomemodels",
+        )
+    if name is not None and info.name != name:
+        raise PluginError(
+            f"the entry point says {name!r} but the model says {info.name!r}",
+            rows=[origin],
+            mend="make the two names equal",
+        )
+    return model
