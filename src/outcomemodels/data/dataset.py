@@ -183,9 +183,7 @@ class PaulDataset:
 
         columns: dict[str, Any] = {}
         for f in self.schema.of_table("main"):
-            columns[f.name] = (
-                self.strings(f.name, "main") if f.kind.is_labelled else self.values(f.name, "main")
-            )
+            columns[f.name] = self.strings(f.name, "main") if f.kind.is_labelled else self.values(f.name, "main")
         return pd.DataFrame(columns)
 
     # -- identity and storage ----------------------------------------------------------------------------------

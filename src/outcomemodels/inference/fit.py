@@ -35,7 +35,7 @@ def sample(model: OutcomeModel, design: Design, priors: Priors, settings: Settin
             raise SpecError(f"model {model.info.name!r} offers no linear form")
         from outcomemodels.inference.collapsed.sample import sample_collapsed
 
-        tree = sample_collapsed(
+        tree: xr.DataTree = sample_collapsed(
             model.linear(design, priors),
             draws=settings.draws * settings.chains,
             seed=settings.seed,

@@ -68,9 +68,7 @@ def sample_prior(model: pm.Model, *, draws: int, seed: int) -> tuple[xr.Dataset,
     keep = [v.name for v in (*model.free_RVs, *model.deterministics) if is_kept(v.name)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree: Any = pm.sample_prior_predictive(
-            draws=draws, random_seed=seed, model=model, var_names=[*keep, OUTCOME]
-        )
+        tree: Any = pm.sample_prior_predictive(draws=draws, random_seed=seed, model=model, var_names=[*keep, OUTCOME])
     predictive = tree["prior_predictive"].to_dataset()
     return tree["prior"].to_dataset(), predictive
 

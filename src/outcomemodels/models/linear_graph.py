@@ -1,7 +1,8 @@
 """The PyMC graph of a LinearStructure: one place where the linear form becomes a model.
 
-Effects are centred for blocks whose rows say more about a level than the batch does, judged by one-way analysis of
-variance of the outcome, and non-centred otherwise; both are the same density (Betancourt & Girolami 2015, arXiv:1312.0906).
+Effects are centred for blocks whose rows say more about a level than the batch does, judged by one-way analysis
+of variance of the outcome, and non-centred otherwise; both are the same density (Betancourt & Girolami 2015,
+arXiv:1312.0906).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from outcomemodels.plugin import Block, Design, LinearStructure, SpecError
+from outcomemodels.plugin import Block, Design, LinearStructure
 from outcomemodels.posterior import EXPECTED, OUTCOME, column_dim, corr_name, effect_name, sd_name
 
 if TYPE_CHECKING:
@@ -67,9 +68,7 @@ def _coefficients(structure: LinearStructure) -> Any:
         mean = np.array([p.values[0] for p in structure.column_priors])
         sd = np.array([p.values[1] for p in structure.column_priors])
         return pm.Normal("beta", mean, sd, dims="column")
-    parts = [
-        p.create(f"beta_{i}") for i, p in enumerate(structure.column_priors)
-    ]
+    parts = [p.create(f"beta_{i}") for i, p in enumerate(structure.column_priors)]
     return pm.Deterministic("beta", pt.stack(parts), dims="column")
 
 
@@ -163,6 +162,4 @@ def _gaussian(structure: LinearStructure, expected: Any) -> None:
         degrees = response.n - 1
         squares = np.nan_to_num(degrees * response.sd**2)
         per_obs = sd * np.ones(len(response.y)) if len(structure.noise) == 1 else sd
-        pm.Potential(
-            "within_cells", (-degrees * pt.log(per_obs) - squares / (2 * per_obs**2)).sum()
-        )
+        pm.Potential("within_cells", (-degrees * pt.log(per_obs) - squares / (2 * per_obs**2)).sum())
