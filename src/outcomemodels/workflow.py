@@ -78,8 +78,8 @@ def fit(
     SpecError, NeedsError, BlockedError, FitError, PluginError
         For a specification the data cannot carry, a blocking audit finding, or a failed fit.
     """
-    plugin = load_model(model) if isinstance(model, str) else checked(model)
     settings = Settings(engine=engine, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress)
+    plugin = load_model(model) if isinstance(model, str) else checked(model)
     spec = ModelSpec(
         outcome=outcome or _only_outcome(data, formula),
         model=plugin.info.name,
@@ -91,14 +91,45 @@ def fit(
         priors=tuple((priors or {}).items()),
         accept=tuple(accept),
     )
+    return fit_spec(data, spec, model=plugin, settings=settings)
+
+
+def fit_spec(
+    data: PaulDataset, spec: ModelSpec, *, model: OutcomeModel | None = None, settings: Settings | None = None
+) -> Fit:
+    """Fit a :class:`ModelSpec`; ``fit`` with its choices already made. Raises as :func:`fit` does."""
+    plugin = load_model(spec.model) if model is None else model
+    chosen = Settings() if settings is None else settings
     design = build_design(data, spec)
     seen = consult(data, design, accept=spec.accept)
-    resolved = resolve_priors(plugin, design, dict(spec.priors))
+    priors = resolve_priors(plugin, design, dict(spec.priors))
 
     from outcomemodels.inference.fit import sample
 
-    tree = sample(plugin, design, resolved, settings)
-    return assemble(tree, design, spec, resolved, provenance=_provenance(data, tree, settings), audit=seen)
+    tree = sample(plugin, design, priors, chosen)
+    return assemble(tree, design, spec, priors, provenance=_provenance(data, tree, chosen), audit=seen)
+
+
+def prior_predictive(
+    data: PaulDataset, spec: ModelSpec, *, model: OutcomeModel | None = None, draws: int = 500, seed: int = 1
+) -> xr.DataTree:
+    """Draw parameters and outcomes from the prior of a spec, before any fit.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``prior`` (parameters), ``prior_predictive`` and ``observed_data`` (``outcome``, dims (obs,)).
+    """
+    import xarray as xr
+
+    from outcomemodels.inference.nuts import sample_prior
+
+    plugin = load_model(spec.model) if model is None else model
+    design = build_design(data, spec)
+    graph = plugin.build(design, resolve_priors(plugin, design, dict(spec.priors)))
+    parameters, outcomes = sample_prior(graph, draws=draws, seed=seed)
+    observed = xr.Dataset() if design.response is None else xr.Dataset({"outcome": ("obs", design.response.y)})
+    return xr.DataTree.from_dict({"prior": parameters, "prior_predictive": outcomes, "observed_data": observed})
 
 
 def consult(data: PaulDataset, design: Design, *, accept: Sequence[str]) -> dict[str, object]:
