@@ -40,7 +40,7 @@ def schema(*extra: Field) -> Schema:
 def columns(n: int = 240, seed: int = 0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     therapist = rng.integers(0, 12, n)
-    start = rng.normal(15, 5, n)
+    start = rng.normal(15, 5, n).clip(0, 27)
     treatment = rng.integers(0, 3, n)
     return {
         "client": np.array([f"c{i}" for i in range(n)], dtype=object),
@@ -50,7 +50,7 @@ def columns(n: int = 240, seed: int = 0) -> dict[str, np.ndarray]:
         "service": np.array([f"s{i % 3}" for i in therapist], dtype=object),
         "age": rng.normal(40, 12, n).clip(18, 80),
         "phq9_start": start,
-        "phq9_end": 4 + 0.5 * start + treatment + rng.normal(0, 1, 12)[therapist] + rng.normal(0, 4, n),
+        "phq9_end": (2 + 0.5 * start + treatment + rng.normal(0, 1, 12)[therapist] + rng.normal(0, 3, n)).clip(0, 27),
     }
 
 
