@@ -110,12 +110,14 @@ def _usable(schema: Schema, *, with_long: bool) -> Schema:
         )
         schema = replace(schema, fields=(*schema.fields, measure))
         long["measure"] = measure
-    absent = [name for name in (*(k.name for k in keys), *LONG_NEEDS) if name not in long]
+    links = tuple(replace(k, table="assessment", key=False, description="") for k in keys if k.name not in long)
+    schema = replace(schema, fields=(*schema.fields, *links))
+    absent = [name for name in LONG_NEEDS if name not in long]
     if absent:
         raise SchemaError(
             f"the assessment table lacks {', '.join(absent)}",
             table="assessments",
-            accepted="the key of the main table, measure, weeks and score",
+            accepted="measure, weeks and score, beside the key of the main table",
             mend=f"add [assessments.fields.{absent[0]}], with column = '…' if the table names it otherwise",
         )
     return schema
@@ -208,7 +210,7 @@ def _length(raws: Mapping[str, Raw], table: str) -> int:
 # -- rows ------------------------------------------------------------------------------------------------------
 
 
-def _combined(parts: list[NDArray[Any]]) -> NDArray[np.int64]:
+def row_groups(parts: list[NDArray[Any]]) -> NDArray[np.int64]:
     """One whole number per distinct combination of codes."""
     out = np.zeros(len(parts[0]), dtype=np.int64)
     for part in parts:
@@ -227,7 +229,7 @@ def _check_key(schema: Schema, encoded: Mapping[tuple[str, str], Encoded], raws:
     keys = [f for f in schema.of_table("main") if f.key]
     if not keys:
         return
-    group = _combined([encoded["main", f.name].values for f in keys])
+    group = row_groups([encoded["main", f.name].values for f in keys])
     counts = np.bincount(group)
     if counts.max() <= 1:
         return
@@ -286,7 +288,7 @@ def _link(
     keys = [f for f in schema.of_table("main") if f.key]
     ours = [encoded["main", f.name].values for f in keys]
     theirs = [encoded["assessment", f.name].values for f in keys]
-    both = _combined([np.concatenate([a, b]) for a, b in zip(ours, theirs, strict=True)])
+    both = row_groups([np.concatenate([a, b]) for a, b in zip(ours, theirs, strict=True)])
     n = len(ours[0])
     row_of = np.full(int(both.max()) + 1, -1, dtype=np.int32)
     row_of[both[:n]] = np.arange(n, dtype=np.int32)
@@ -327,7 +329,7 @@ def _check_scores(
                 facet=field.facet.value,
                 rows=[f"row {i + 1}: {long['score'].show(int(i))}" for i in bad],
                 accepted=f"{known.low:g} to {known.high:g}: {known.reason}",
-                mend="mend these scores, name another measure, or declare low and high if the form was scored otherwise",
+                mend="mend these scores or the measure's name; declare low and high if the form was scored otherwise",
             )
 
 

@@ -121,10 +121,7 @@ def _labelled(raw: Raw, field: Field, table: str, given: tuple[str, ...]) -> Enc
     unknown = _unknown(used, field)
     if unknown:
         raise _unknown_labels(unknown, raw, codes, meant, field, table)
-    if field.levels:
-        labels = field.levels
-    else:
-        labels = (*given, *sorted(set(used) - set(given), key=_natural))
+    labels = field.levels or (*given, *sorted(set(used) - set(given), key=_natural))
     position = {label: i for i, label in enumerate(labels)}
     lookup = np.array(
         [*(-1 if gone else position[m] for m, gone in zip(meant, missing_of[:-1], strict=True)), -1], dtype=np.int32

@@ -55,6 +55,17 @@ class Raw:
             return codes, tuple(str(v.astype("datetime64[D]")) for v in distinct)
         return codes, tuple(_number_text(v) for v in distinct.tolist())
 
+    def take(self, rows: NDArray[Any]) -> Raw:
+        """The same column at some rows."""
+        return Raw(
+            self.kind,
+            self.codes[rows] if self.kind == "text" else self.codes,
+            self.texts,
+            self.numbers[rows] if self.kind == "number" else self.numbers,
+            self.dates[rows] if self.kind == "date" else self.dates,
+            self.null[rows],
+        )
+
     def show(self, row: int) -> str:
         """The value of one row as the table spells it."""
         if self.null[row]:
@@ -90,13 +101,15 @@ def text_column(codes: NDArray[Any], texts: list[str]) -> Raw:
 
 
 def raw_column(values: Any, *, column: str, table: str) -> Raw:
-    """Read one column of any kind: numpy or pyarrow array, or a plain sequence.
+    """Read one column of any kind: numpy or pyarrow array, a plain sequence, or one read already.
 
     Raises
     ------
     DataError
         If the column is not one-dimensional or holds bytes that are not text.
     """
+    if isinstance(values, Raw):
+        return values
     if type(values).__module__.startswith("pyarrow"):
         return _from_arrow(values, column=column, table=table)
     array = np.asarray(values)
@@ -139,9 +152,7 @@ def _from_arrow(values: Any, *, column: str, table: str) -> Raw:
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         raise DataError("column holds bytes, not text", table=table, column=column, mend="save the file as UTF-8")
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        plain = (
-            array.cast(pa.timestamp("ns"), safe=False) if not _zoned(kind) else array.cast(pa.timestamp("ns", "UTC"))
-        )
+        plain = array.cast(pa.timestamp("ns", "UTC" if getattr(kind, "tz", None) else None), safe=False)
         dates = plain.to_numpy(zero_copy_only=False).astype("datetime64[ns]")
         return Raw("date", _NO_CODES, (), _NO_NUMBERS, dates, np.isnat(dates))
     if pa.types.is_boolean(kind):
@@ -165,7 +176,3 @@ def _from_arrow(values: Any, *, column: str, table: str) -> Raw:
         codes = np.where(np.array([t is None for t in texts] + [True])[codes], -1, codes)
         texts = ["" if t is None else t for t in texts]
     return text_column(codes, [t if isinstance(t, str) else _number_text(t) for t in texts])
-
-
-def _zoned(kind: Any) -> bool:
-    return getattr(kind, "tz", None) is not None
