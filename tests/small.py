@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from outcomemodels.data.columns import from_columns
 
+from outcomemodels.data.columns import from_columns
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.schema import Assignment, Direction, Facet, Field, Grain, Kind, Occasion, Schema, Statistic
 

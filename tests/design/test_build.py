@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from outcomemodels.data.columns import from_columns
 
+from outcomemodels.data.columns import from_columns
 from outcomemodels.design import NEW, UNKNOWN, build_design
 from outcomemodels.design.store import from_dataset, to_dataset
 from outcomemodels.errors import DataError, QuestionError, SpecError

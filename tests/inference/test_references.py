@@ -150,7 +150,6 @@ def test_anorexia_covariance_analysis(shared_data: Path) -> None:
 def test_binomial_against_quadrature(shared_data: Path) -> None:
     """Random-intercept logistic model on counts; reference: grid over (intercept, sd), 40-node Gauss-Hermite."""
     from outcomemodels.data.columns import from_columns
-
     from outcomemodels.schema import Facet, Field, Grain, Kind, Schema, Statistic
     from outcomemodels.spec import ModelSpec
 

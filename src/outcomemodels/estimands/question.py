@@ -175,7 +175,9 @@ class Question:
             return {}
         if isinstance(self.therapist, str):
             _known(factor, self.therapist)
-        others = {f.name: self.therapist for f in design.of_facet(Facet.THERAPIST) if isinstance(self.therapist, Unseen)}
+        others = {
+            f.name: self.therapist for f in design.of_facet(Facet.THERAPIST) if isinstance(self.therapist, Unseen)
+        }
         return _with_implied({**others, factor.name: self.therapist}, design, Facet.THERAPIST)
 
     def _setting(self, design: Design) -> Row:

@@ -113,14 +113,10 @@ class ReferralScores:
         """
         gone = np.asarray(discharged)
         if gone.dtype != np.bool_:
-            raise DataError(
-                "'discharged' is not boolean", column="discharged", accepted="an array of True and False"
-            )
+            raise DataError("'discharged' is not boolean", column="discharged", accepted="an array of True and False")
         n = gone.shape[0] if gone.ndim == 1 else -1
         if n < 0:
-            raise DataError(
-                "'discharged' is not one-dimensional", column="discharged", accepted="dims (referral,)"
-            )
+            raise DataError("'discharged' is not one-dimensional", column="discharged", accepted="dims (referral,)")
         codes, labels = _problem_codes(problem, problem_labels, n)
         return cls(
             depression=_pair("phq9", phq9_first, phq9_last, phq9_count, n),
@@ -184,14 +180,10 @@ class OutcomeRule:
                 accepted=", ".join(names),
             )
         if len(set(names)) != len(names):
-            raise SchemaError(
-                f"rule {self.version!r} lists an anxiety measure twice", column="anxiety", rows=names
-            )
+            raise SchemaError(f"rule {self.version!r} lists an anxiety measure twice", column="anxiety", rows=names)
         for key, value in (("min_contacts", self.min_contacts), ("min_scores", self.min_scores)):
             if value < 1:
-                raise SchemaError(
-                    f"rule {self.version!r}: {key} is {value}", column=key, accepted="1 or more"
-                )
+                raise SchemaError(f"rule {self.version!r}: {key} is {value}", column=key, accepted="1 or more")
 
     @property
     def anxiety_measures(self) -> tuple[str, ...]:
@@ -240,9 +232,7 @@ class OutcomeRule:
         known = {self.depression.measure, *self.anxiety_measures}
         unknown = sorted((set(caseness or ()) | set(reliable or ())) - known)
         if unknown:
-            raise SchemaError(
-                f"rule {self.version!r} has no measures {unknown}", accepted=", ".join(sorted(known))
-            )
+            raise SchemaError(f"rule {self.version!r} has no measures {unknown}", accepted=", ".join(sorted(known)))
 
         def changed(c: Criterion) -> Criterion:
             return replace(
@@ -515,9 +505,7 @@ def apply_rule(rule: OutcomeRule, referrals: ReferralScores) -> RuleResult:
     reliable = np.sign(moved_depression + moved_anxiety).astype(np.int8)
     if rule.mixed_change != "none":
         mixed = moved_depression * moved_anxiety == -1
-        wins = (
-            ReliableChange.IMPROVED if rule.mixed_change == "improved_wins" else ReliableChange.DETERIORATED
-        )
+        wins = ReliableChange.IMPROVED if rule.mixed_change == "improved_wins" else ReliableChange.DETERIORATED
         reliable[mixed] = wins
     reliable[~paired] = ReliableChange.NOT_ASSESSED
 
@@ -551,9 +539,7 @@ def _wanted(rule: OutcomeRule, referrals: ReferralScores) -> NDArray[np.int8]:
     """Code of the descriptor's own anxiety measure, dims (referral,)."""
     names = rule.anxiety_measures
     of_label = [names.index(rule.measure_of(label)) for label in referrals.problem_labels]
-    table = np.asarray(
-        [*of_label, names.index(rule.default_anxiety)], dtype=np.int8
-    )  # code -1 takes the last
+    table = np.asarray([*of_label, names.index(rule.default_anxiety)], dtype=np.int8)  # code -1 takes the last
     return np.asarray(table[referrals.problem])
 
 
@@ -596,9 +582,7 @@ def _problem_codes(
         names, codes = np.unique(texts, return_inverse=True)
         return np.asarray(codes, dtype=np.int32), tuple(str(x) for x in names)
     if not np.issubdtype(values.dtype, np.integer):
-        raise DataError(
-            "'problem' is not integer though labels are given", column="problem", accepted="integer codes"
-        )
+        raise DataError("'problem' is not integer though labels are given", column="problem", accepted="integer codes")
     wrong = np.flatnonzero((values < -1) | (values >= len(labels)))
     if wrong.size:
         raise DataError(
@@ -622,9 +606,7 @@ def _scores(name: str, values: ArrayLike, n: int) -> FloatArray:
     try:
         out = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(
-            f"{name!r} is not numeric", column=name, accepted="numbers, NaN for missing"
-        ) from error
+        raise DataError(f"{name!r} is not numeric", column=name, accepted="numbers, NaN for missing") from error
     if out.shape != (n,):
         raise DataError(f"{name!r} has shape {out.shape}", column=name, accepted=f"({n},)")
     return out
@@ -633,9 +615,7 @@ def _scores(name: str, values: ArrayLike, n: int) -> FloatArray:
 def _counts(name: str, values: ArrayLike, n: int) -> NDArray[np.integer]:
     out = np.asarray(values)
     if not np.issubdtype(out.dtype, np.integer):
-        raise DataError(
-            f"{name!r} is not integer", column=name, accepted="whole numbers; 0 when there are none"
-        )
+        raise DataError(f"{name!r} is not integer", column=name, accepted="whole numbers; 0 when there are none")
     if out.shape != (n,):
         raise DataError(f"{name!r} has shape {out.shape}", column=name, accepted=f"({n},)")
     if n and int(out.min()) < 0:
