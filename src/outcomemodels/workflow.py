@@ -10,10 +10,11 @@ from outcomemodels.audit import AuditReport, audit_dataset
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.design import Design, build_design
 from outcomemodels.design.formula import parse_formula
-from outcomemodels.errors import BlockedError, SpecError
+from outcomemodels.errors import BlockedError, QuestionError, SpecError
+from outcomemodels.estimands import Answer, Question, answer_from
 from outcomemodels.fit import Fit, assemble
 from outcomemodels.inference.settings import Engine, Settings
-from outcomemodels.plugin import OutcomeModel, resolve_priors
+from outcomemodels.plugin import LinearModel, OutcomeModel, resolve_priors
 from outcomemodels.priors import Prior
 from outcomemodels.registry import checked, load_model
 from outcomemodels.spec import Family, ModelSpec
@@ -130,6 +131,61 @@ def prior_predictive(
     parameters, outcomes = sample_prior(graph, draws=draws, seed=seed)
     observed = xr.Dataset() if design.response is None else xr.Dataset({"outcome": ("obs", design.response.y)})
     return xr.DataTree.from_dict({"prior": parameters, "prior_predictive": outcomes, "observed_data": observed})
+
+
+def ask(fit: Fit, question: Question, *, probability: float = 0.95, seed: int | None = None) -> Answer:
+    """Put Paul's question to a fit.
+
+    Parameters
+    ----------
+    fit : Fit
+    question : Question
+    probability : float
+        Of the intervals.
+    seed : int, optional
+        For draws of new therapists and settings; the seed of the fit when absent, so that asking twice answers alike.
+
+    Raises
+    ------
+    QuestionError
+        If the question names a field or label the fit does not know.
+    PluginError
+        If the model that was fitted is not installed.
+    """
+    from outcomemodels.inference.predict import predict_linear
+
+    model = load_model(fit.spec.model)
+    if not isinstance(model, LinearModel):
+        raise QuestionError(
+            f"model {model.info.name!r} offers no linear form, and only linear models can be asked yet",
+            mend="give the plugin a linear(design, priors) method",
+        )
+    asked = question.counterfactual(fit.design)
+    structure = model.linear(asked, fit.priors)
+    posterior = fit.posterior
+    draws = predict_linear(
+        structure, asked, posterior, seed=int(fit.provenance.get("seed", 1)) if seed is None else seed
+    )
+    return answer_from(
+        question,
+        asked,
+        draws,
+        structure=structure,
+        posterior=posterior,
+        verdict=fit.verdict,
+        probability=probability,
+    )
+
+
+def load_fit(path: str | Path) -> Fit:
+    """Read a fit that :meth:`Fit.save` wrote.
+
+    Raises
+    ------
+    FileError
+        If the file is absent, damaged or not a fit.
+    """
+    return Fit.load(path)
 
 
 def consult(data: PaulDataset, design: Design, *, accept: Sequence[str]) -> dict[str, object]:
