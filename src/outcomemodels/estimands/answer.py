@@ -188,7 +188,9 @@ class Answer:
         )
         warnings = "".join(f"<p><strong>{html.escape(w)}</strong></p>" for w in self.warnings)
         caption = html.escape(f"{self.question.sentence()} {self.outcome} ({self.units}{_better(self.direction)})")
-        return f"{warnings}<table><caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+        return (
+            f"{warnings}<table><caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+        )
 
 
 def _cells(t: TreatmentAnswer) -> tuple[str, ...]:

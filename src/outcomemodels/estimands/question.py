@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from outcomemodels.design import NEW, UNKNOWN, Design, Factor, Unseen
+from outcomemodels.design.build import NOT_RECORDED
 from outcomemodels.design.terms import main_factor, setting_factors
 from outcomemodels.errors import QuestionError
 from outcomemodels.schema import Facet
@@ -113,7 +114,7 @@ class Question:
         fitted = design if design.fitted is None else design.fitted
         treatment = _treatment(fitted)
         reference = self.reference_of(fitted)
-        labels = list(self.treatments) or [level[0] for level in fitted.crossing((treatment.name,)).levels]
+        labels = list(self.treatments) or _given(treatment, fitted)
         if reference not in labels:
             labels.insert(0, reference)
         for label in labels:
@@ -134,7 +135,7 @@ class Question:
         if self.reference is not None:
             _known(treatment, self.reference)
             return self.reference
-        levels = [level[0] for level in fitted.crossing((treatment.name,)).levels]
+        levels = _given(treatment, fitted)
         asked = [t for t in levels if t in self.treatments] or levels
         if len(self.treatments) == 1:
             asked = [t for t in levels if t not in self.treatments] or levels
@@ -175,7 +176,9 @@ class Question:
             return {}
         if isinstance(self.therapist, str):
             _known(factor, self.therapist)
-        others = {f.name: self.therapist for f in design.of_facet(Facet.THERAPIST) if isinstance(self.therapist, Unseen)}
+        others = {
+            f.name: self.therapist for f in design.of_facet(Facet.THERAPIST) if isinstance(self.therapist, Unseen)
+        }
         return _with_implied({**others, factor.name: self.therapist}, design, Facet.THERAPIST)
 
     def _setting(self, design: Design) -> Row:
@@ -288,6 +291,12 @@ def _treatment(design: Design) -> Factor:
             mend="declare one in the schema and fit again",
         )
     return factor
+
+
+def _given(treatment: Factor, design: Design) -> list[str]:
+    """Treatments with courses, in declared order; an unrecorded treatment is none."""
+    levels = [level[0] for level in design.crossing((treatment.name,)).levels]
+    return [level for level in levels if level != NOT_RECORDED] or levels
 
 
 def _no_field(part: str, value: object, facet: Facet) -> QuestionError:
