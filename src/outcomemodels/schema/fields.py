@@ -103,6 +103,9 @@ class Field:
             )
         if len(set(self.levels)) != len(self.levels):
             raise SchemaError(f"field {self.name!r} lists a level twice", column=self.name, rows=self.levels)
+        for end in ("low", "high"):
+            if getattr(self, end) is not None:
+                object.__setattr__(self, end, float(getattr(self, end)))
         if self.low is not None and self.high is not None and self.low > self.high:
             raise SchemaError(f"field {self.name!r} has low {self.low} above high {self.high}", column=self.name)
 
