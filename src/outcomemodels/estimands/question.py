@@ -189,7 +189,7 @@ class Question:
         if not factors:
             raise _no_field("setting", setting, Facet.SETTING)
         if isinstance(setting, str):
-            kept = [f for f in setting_factors(design.factors)] or list(factors.values())
+            kept = list(setting_factors(design.factors)) or list(factors.values())
             holding = [f for f in kept if setting in f.levels]
             factor = holding[0] if len(holding) == 1 else kept[0]
             _known(factor, setting)
