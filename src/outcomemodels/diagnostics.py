@@ -233,7 +233,7 @@ def _some(names: Sequence[str]) -> str:
 
 def _grounds(numbers: Mapping[str, float | str]) -> str:
     parts = [
-        f"{numbers['chains']:.0f} chains of {numbers['draws']:.0f} draws agree (largest R-hat {numbers['max_rhat']:.3f})",
+        f"{numbers['chains']:.0f} chains of {numbers['draws']:.0f} draws agree (R-hat at most {numbers['max_rhat']:.3f})",
         f"every parameter has at least {min(float(numbers['min_ess_bulk']), float(numbers['min_ess_tail'])):,.0f} "
         "effective draws",
     ]

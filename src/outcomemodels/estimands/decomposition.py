@@ -1,8 +1,8 @@
 """The Paul decomposition: how much of the outcome each of Paul's columns accounts for.
 
 For each batch of effects the SD of the population its levels come from (superpopulation) and of the levels in the data
-(finite population; Gelman 2005, doi 10.1214/009053604000001048), and its share of the variance (VPC; Goldstein, Browne &
-Rasbash 2002, doi 10.1207/S15328031US0104_02). Slopes count at the spread of the design: the effect of a level on
+(finite population; Gelman 2005, doi 10.1214/009053604000001048), and its share of the variance (VPC; Goldstein,
+Browne & Rasbash 2002, doi 10.1207/S15328031US0104_02). Slopes count at the spread of the design: the effect of a level on
 a row is slope times column, so its SD is taken over the courses of the data.
 """
 
@@ -180,7 +180,7 @@ def _finite(batch: Batch, design: Design, posterior: xr.Dataset, weight: FloatAr
         return None
     deviations = effects - effects.mean(axis=1, keepdims=True)
     covariance = np.einsum("slc,sld->scd", deviations, deviations) / (levels - 1)
-    return np.sqrt(np.einsum("scd,cd->s", covariance, _moments(batch, design, weight)))
+    return np.asarray(np.sqrt(np.einsum("scd,cd->s", covariance, _moments(batch, design, weight))))
 
 
 def _moments(batch: Batch, design: Design, weight: FloatArray) -> FloatArray:

@@ -148,7 +148,7 @@ def courses(design: Design, mask: NDArray[np.bool_]) -> float:
 def _distinct(factor: Factor | None, mask: NDArray[np.bool_]) -> int | None:
     if factor is None:
         return None
-    return sum(factor.levels[c] != NOT_RECORDED for c in np.unique(factor.codes[mask]))
+    return sum(1 for c in np.unique(factor.codes[mask]) if factor.levels[c] != NOT_RECORDED)
 
 
 def _rows_of(factor: Factor, label: str) -> NDArray[np.bool_]:
