@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from outcomemodels.design import NEW, UNKNOWN, Design, Factor, Unseen
+from outcomemodels.design.build import NOT_RECORDED
 from outcomemodels.design.terms import main_factor, setting_factors
 from outcomemodels.errors import QuestionError
 from outcomemodels.schema import Facet
@@ -113,7 +114,7 @@ class Question:
         fitted = design if design.fitted is None else design.fitted
         treatment = _treatment(fitted)
         reference = self.reference_of(fitted)
-        labels = list(self.treatments) or [level[0] for level in fitted.crossing((treatment.name,)).levels]
+        labels = list(self.treatments) or _given(treatment, fitted)
         if reference not in labels:
             labels.insert(0, reference)
         for label in labels:
@@ -134,7 +135,7 @@ class Question:
         if self.reference is not None:
             _known(treatment, self.reference)
             return self.reference
-        levels = [level[0] for level in fitted.crossing((treatment.name,)).levels]
+        levels = _given(treatment, fitted)
         asked = [t for t in levels if t in self.treatments] or levels
         if len(self.treatments) == 1:
             asked = [t for t in levels if t not in self.treatments] or levels
@@ -188,7 +189,7 @@ class Question:
         if not factors:
             raise _no_field("setting", setting, Facet.SETTING)
         if isinstance(setting, str):
-            kept = [f for f in setting_factors(design.factors)] or list(factors.values())
+            kept = list(setting_factors(design.factors)) or list(factors.values())
             holding = [f for f in kept if setting in f.levels]
             factor = holding[0] if len(holding) == 1 else kept[0]
             _known(factor, setting)
@@ -290,6 +291,12 @@ def _treatment(design: Design) -> Factor:
             mend="declare one in the schema and fit again",
         )
     return factor
+
+
+def _given(treatment: Factor, design: Design) -> list[str]:
+    """Treatments with courses, in declared order; an unrecorded treatment is none."""
+    levels = [level[0] for level in design.crossing((treatment.name,)).levels]
+    return [level for level in levels if level != NOT_RECORDED] or levels
 
 
 def _no_field(part: str, value: object, facet: Facet) -> QuestionError:
