@@ -198,7 +198,9 @@ def consult(data: PaulDataset, design: Design, *, accept: Sequence[str]) -> dict
     """
     report = audit_dataset(data)
     used = {name for column in design.columns for name, _ in column.parts}
-    blocking = report.blocking(outcome=design.outcome, covariates=tuple(sorted(used)))
+    blocking = report.blocking(
+        outcome=design.outcome, covariates=tuple(sorted(used)), batches=[b.by for b in design.batches]
+    )
     refused = [f for f in blocking if f.name not in accept]
     if refused:
         raise BlockedError(
