@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from outcomemodels.audit.report import AuditReport
+    from outcomemodels.auditing.report import AuditReport
 
 SHARES = ("values recorded", "fields established", "unspecified share", "bridging share", "clients with", "paired")
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from outcomemodels.audit.checks import blocking_of, findings_of
-from outcomemodels.audit.columns import layers_of
-from outcomemodels.audit.crossings import Crossings, crossings_of
-from outcomemodels.audit.findings import Finding, Layer
-from outcomemodels.audit.waterfall import Step, waterfall_of
+from outcomemodels.auditing.checks import blocking_of, findings_of
+from outcomemodels.auditing.columns import layers_of
+from outcomemodels.auditing.crossings import Crossings, crossings_of
+from outcomemodels.auditing.findings import Finding, Layer
+from outcomemodels.auditing.waterfall import Step, waterfall_of
 from outcomemodels.data.dataset import PaulDataset
 
 if TYPE_CHECKING:
@@ -69,17 +69,17 @@ class AuditReport:
 
     def show(self) -> None:
         """Print the audit to the terminal."""
-        from outcomemodels.audit.show import print_report
+        from outcomemodels.auditing.show import print_report
 
         print_report(self)
 
     def __repr__(self) -> str:
-        from outcomemodels.audit.show import text_of
+        from outcomemodels.auditing.show import text_of
 
         return text_of(self)
 
     def _repr_html_(self) -> str:
-        from outcomemodels.audit.show import html_of
+        from outcomemodels.auditing.show import html_of
 
         return html_of(self.to_dict())
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from outcomemodels.audit.columns import main_field, present, weights
-from outcomemodels.audit.findings import Finding, Level
-from outcomemodels.audit.graph import connected_components
+from outcomemodels.auditing.columns import main_field, present, weights
+from outcomemodels.auditing.findings import Finding, Level
+from outcomemodels.auditing.graph import connected_components
 from outcomemodels.data.dataset import PaulDataset
-from outcomemodels.schema import Assignment, Facet, Grain, Kind
+from outcomemodels.schema import Assignment, Facet, Grain
 
 TOTALS = ("total", "all ", "all", "anxiety (total)")
 
@@ -194,9 +194,9 @@ def _alias(data: PaulDataset, batches: Sequence[Sequence[str]]) -> list[Finding]
     t = data.codes(treatment.name, "main")
     out = []
     for field in data.schema.of_table("main"):
-        if field.facet not in (Facet.THERAPIST, Facet.SETTING) or not field.kind.is_labelled or field.key:
+        if field.facet not in (Facet.THERAPIST, Facet.SETTING) or not field.kind.is_labelled:
             continue
-        if field.name not in names or field.kind is Kind.DATE:
+        if field.name not in names:
             continue
         g = data.codes(field.name, "main")
         seen = (t >= 0) & (g >= 0)
@@ -208,7 +208,7 @@ def _alias(data: PaulDataset, batches: Sequence[Sequence[str]]) -> list[Finding]
                     name="alias",
                     facet=field.facet,
                     level=Level.BLOCK,
-                    sentence=f"{treatment.name} and {field.name} go together one to one in all {int(seen.sum()):,} rows",
+                    sentence=f"{treatment.name} and {field.name} go one to one in all {int(seen.sum()):,} rows",
                     rule="two columns that never vary apart cannot be told apart",
                     mend=f"drop {field.name} from the batches and say that its effect is part of the treatment's",
                     numerator=pairs,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from outcomemodels.audit.findings import Layer
-from outcomemodels.audit.graph import connected_components
+from outcomemodels.auditing.findings import Layer
+from outcomemodels.auditing.graph import connected_components
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.schema import Established, Facet, Field, Kind, Occasion, Statistic
 
@@ -34,11 +34,11 @@ def layers_of(data: PaulDataset) -> tuple[Layer, ...]:
     """Every number of the table, column by column."""
     out: list[Layer] = []
     for column, facet in COLUMNS:
-        fields = [f for f in data.schema.of_table("main") if f.facet is facet and not f.key]
+        fields = [f for f in data.schema.of_table("main") if f.facet is facet and not is_client_key(f)]
         if facet is Facet.OUTCOME and data.n_assessments:
             fields += [f for f in data.schema.of_table("assessment") if f.name == "score"]
         if not fields:
-            sentence = GRAIN_WORDS[data.grain.value].format(column)
+            sentence = GRAIN_WORDS[data.grain.value].format(facet.value)
             out.append(_absent(column, "completeness", "fields recorded", sentence))
             continue
         out += [_completeness(column, fields, data), _verification(column, fields)]
@@ -160,9 +160,14 @@ def _structure(column: str, field: Field, data: PaulDataset) -> list[Layer]:
 
 
 def main_field(data: PaulDataset, facet: Facet) -> Field | None:
-    """First labelled field of a facet that is not a key, else the first labelled one."""
-    fields = [f for f in data.schema.of_table("main") if f.facet is facet and f.kind.is_labelled]
-    return next((f for f in fields if not f.key), fields[0] if fields else None)
+    """First labelled field of a facet, client and course numbers left out."""
+    fields = data.schema.of_table("main")
+    return next((f for f in fields if f.facet is facet and f.kind.is_labelled and not is_client_key(f)), None)
+
+
+def is_client_key(field: Field) -> bool:
+    """Whether a field only numbers the clients or courses; that is no knowledge of them."""
+    return field.facet is Facet.CLIENT and field.kind is Kind.IDENTIFIER
 
 
 def _time(data: PaulDataset) -> list[Layer]:
