@@ -14,6 +14,7 @@ from outcomemodels.data.columns import from_columns
 from outcomemodels.data.dataset import PaulDataset, unknown_label
 from outcomemodels.data.nhs_measures import MARGINS, measures_cells
 from outcomemodels.data.nhs_proms import proms_cells
+from outcomemodels.data.rows import row_groups
 from outcomemodels.data.tables import Limits, open_table
 from outcomemodels.errors import DataError, FileError
 from outcomemodels.schema import Field, Schema
@@ -95,11 +96,12 @@ def read_nhs_annual(
     raw = open_table(file, wanted=None, text=TEXT, limits=Limits())
     columns = {name: np.asarray(_plain(values), dtype=None) for name, values in raw.values.items()}
     columns = _rows_of(columns, level, _asked_years(years, columns, file.name))
+    columns, note = _once(columns)
     if kind == "proms":
         schema, cells = proms_cells(columns, level=level, problem_level=problem_level)
     else:
         schema, cells = measures_cells(columns, level=level, breakdown=breakdown, fine=problem_level == "specific")
-    schema = _without_empty(schema, cells)
+    schema = _without_empty(replace(schema, notes=(*schema.notes, *note)), cells)
     return from_columns(schema, cells, table=file.name)
 
 
@@ -162,6 +164,20 @@ def _rows_of(columns: Mapping[str, NDArray[Any]], level: str, years: list[str]) 
     if "org_type" in columns and level in ("england", "region"):
         keep &= columns["org_type"] == ("England" if level == "england" else "Commissioning Region")
     return {name: values[keep] for name, values in columns.items()}
+
+
+def _once(columns: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """Rows the publisher printed twice, alike but for the organisation's name, are kept once, and noted."""
+    parts = [v.astype(str) if v.dtype == object else v for name, v in columns.items() if name != "org_name"]
+    group = row_groups(parts)
+    _, first = np.unique(group, return_index=True)
+    if len(first) == len(group):
+        return columns, ()
+    twice = np.setdiff1d(np.arange(len(group)), first)
+    codes = sorted({str(c) for c in columns["org_code"][twice]})
+    first.sort()
+    note = f"{len(twice)} rows published twice under two names of {', '.join(codes)} are kept once"
+    return {name: v[first] for name, v in columns.items()}, (note,)
 
 
 def _without_empty(schema: Schema, cells: Mapping[str, Any]) -> Schema:
