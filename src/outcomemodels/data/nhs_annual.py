@@ -93,8 +93,7 @@ def read_nhs_annual(
     place = Path(folder)
     _check_level(level, problem_level)
     kind, file = _find(place, level)
-    raw = open_table(file, wanted=None, text=TEXT, limits=Limits())
-    columns = {name: np.asarray(_plain(values), dtype=None) for name, values in raw.values.items()}
+    columns = open_table(file, wanted=None, text=TEXT, limits=Limits()).arrays()
     columns = _rows_of(columns, level, _asked_years(years, columns, file.name))
     columns, note = _once(columns)
     if kind == "proms":
@@ -103,19 +102,6 @@ def read_nhs_annual(
         schema, cells = measures_cells(columns, level=level, breakdown=breakdown, fine=problem_level == "specific")
     schema = _without_empty(replace(schema, notes=(*schema.notes, *note)), cells)
     return from_columns(schema, cells, table=file.name)
-
-
-def _plain(values: Any) -> NDArray[Any]:
-    """Arrow column as numpy: objects for text (None where null), float64 for numbers."""
-    import pyarrow as pa
-
-    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    if pa.types.is_dictionary(array.type):
-        labels = np.array([*array.dictionary.to_pylist(), None], dtype=object)
-        return np.asarray(labels[array.indices.fill_null(len(labels) - 1).to_numpy(zero_copy_only=False)])
-    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
-        return np.asarray(array.cast(pa.float64()).to_numpy(zero_copy_only=False))
-    return np.array(array.to_pylist(), dtype=object)
 
 
 def _check_level(level: str, problem_level: str) -> None:
