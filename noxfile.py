@@ -13,7 +13,12 @@ PYTHONS = ["3.12", "3.13"]
 def install(session: nox.Session, *groups: str) -> None:
     arguments = [item for group in groups for item in ("--group", group)]
     session.run_install(
-        "uv", "sync", "--active", "--quiet", "--no-default-groups", *arguments,
+        "uv",
+        "sync",
+        "--active",
+        "--quiet",
+        "--no-default-groups",
+        *arguments,
         env={"VIRTUAL_ENV": session.virtualenv.location, "UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
     )
 

@@ -1,0 +1,398 @@
+"""Instruments as versioned data: range, direction, caseness, reliable change, reliability, norms, and their sources.
+
+The shipped set is ``data/instruments-2025.toml``; :func:`read_instruments` reads a user's own file of the same shape.
+Every number carries a verification tag: ``verified:KEY`` (seen in a source named under ``[sources]``), ``memory``
+(field-standard, unchecked), ``memory-low`` (recalled with low confidence) or ``user``.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from outcomemodels.errors import FileError, SchemaError
+from outcomemodels.outcomes.criteria import Criterion, Operator
+from outcomemodels.schema import Direction
+
+SHIPPED = "2025"
+"""Version of the shipped instrument set used when none is named."""
+_SHIPPED_VERSIONS = ("2025",)
+
+_TAG = re.compile(r"^(verified:[A-Z][A-Z0-9a-z]*|memory|memory-low|user)$")
+_MAX_BYTES = 5_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingItems:
+    """What is done when items of a questionnaire are blank.
+
+    Parameters
+    ----------
+    rule : {"complete", "prorate"}
+        ``complete``: any blank item makes the score missing. ``prorate``: up to ``max_missing`` blank items are
+        replaced by the mean of the client's answered items.
+    max_missing : int
+        Most blank items tolerated by ``prorate``.
+    """
+
+    rule: Literal["complete", "prorate"] = "complete"
+    max_missing: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """One questionnaire and everything a rule or a reliable-change index needs to know of it.
+
+    Parameters
+    ----------
+    name : str
+        Identifier ("phq9").
+    title, construct, citation : str
+        Full name, what it measures, primary reference with DOI.
+    low, high : float
+        Possible scores, inclusive, in score points.
+    direction : Direction
+        Which way the score improves.
+    items : int, optional
+        Number of items.
+    item_low, item_high : float, optional
+        Possible answers to one item, inclusive.
+    scoring : {"sum", "mean"}
+        How items make a score; a mean is multiplied by ``scale``.
+    reverse_items : tuple of int
+        Items scored ``item_low + item_high − answer``, counted from 1.
+    missing_items : MissingItems
+        What blank items do to the score.
+    caseness, caseness_operator, reliable_change, reliable_operator
+        Official thresholds and how they are compared; ``None`` when there is none.
+    descriptors : tuple of str
+        ICD-10 prefixes of the problem descriptors it belongs to nationally ("F401").
+    alpha, retest : float, optional
+        Internal consistency and test–retest reliability.
+    clinical_mean, clinical_sd, functional_mean, functional_sd : float, optional
+        Norms, in score points.
+    snomed : tuple of str
+        Codes under which scores flow in the IAPT data set.
+    valid_from, valid_until : datetime.date, optional
+        Dates between which the definition holds.
+    verification : tuple of (value name, tag)
+        How sure each value is.
+    notes : tuple of str
+        What a user should know.
+    """
+
+    name: str
+    low: float
+    high: float
+    direction: Direction
+    title: str = ""
+    construct: str = ""
+    items: int | None = None
+    item_low: float | None = None
+    item_high: float | None = None
+    scoring: Literal["sum", "mean"] = "sum"
+    scale: float = 1.0
+    reverse_items: tuple[int, ...] = ()
+    missing_items: MissingItems = MissingItems()
+    caseness: float | None = None
+    caseness_operator: Operator = Operator.AT_LEAST
+    reliable_change: float | None = None
+    reliable_operator: Operator = Operator.AT_LEAST
+    descriptors: tuple[str, ...] = ()
+    alpha: float | None = None
+    retest: float | None = None
+    clinical_mean: float | None = None
+    clinical_sd: float | None = None
+    functional_mean: float | None = None
+    functional_sd: float | None = None
+    citation: str = ""
+    snomed: tuple[str, ...] = ()
+    valid_from: date | None = None
+    valid_until: date | None = None
+    verification: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for label, value in (("alpha", self.alpha), ("retest", self.retest)):
+            if value is not None and not 0 < value < 1:
+                raise self._wrong(label, value, "a number strictly between 0 and 1")
+        for label, value in (("clinical_sd", self.clinical_sd), ("functional_sd", self.functional_sd)):
+            if value is not None and not value > 0:
+                raise self._wrong(label, value, "a positive number of score points")
+        if self.items is not None and self.items < 1:
+            raise self._wrong("items", self.items, "a whole number of at least 1")
+        if self.missing_items.max_missing < 0 or (
+            self.items is not None and self.missing_items.max_missing >= self.items
+        ):
+            raise self._wrong("missing_items.max_missing", self.missing_items.max_missing, "0 to items − 1")
+        self.criterion()
+        if self.items is not None and self.item_low is not None and self.item_high is not None:
+            n = self.items if self.scoring == "sum" else 1
+            reach = (n * self.item_low * self.scale, n * self.item_high * self.scale)
+            if abs(reach[0] - self.low) > 1e-9 or abs(reach[1] - self.high) > 1e-9:
+                raise SchemaError(
+                    f"instrument {self.name!r}: its items reach {reach[0]:g} to {reach[1]:g}, "
+                    f"but its range is {self.low:g} to {self.high:g}",
+                    column=self.name,
+                    accepted="a range that agrees with items, item_low, item_high, scoring and scale",
+                )
+        wrong = [i for i in self.reverse_items if self.items is None or not 1 <= i <= self.items]
+        if wrong:
+            raise self._wrong("reverse_items", wrong, f"item numbers from 1 to {self.items}")
+
+    def _wrong(self, key: str, value: object, accepted: str) -> SchemaError:
+        return SchemaError(
+            f"instrument {self.name!r}: {key} is {value!r}", column=f"{self.name}.{key}", accepted=accepted
+        )
+
+    def criterion(self) -> Criterion:
+        """The official thresholds as a :class:`~outcomemodels.outcomes.criteria.Criterion`."""
+        return Criterion(
+            measure=self.name,
+            caseness=self.caseness,
+            caseness_operator=self.caseness_operator,
+            reliable=self.reliable_change,
+            reliable_operator=self.reliable_operator,
+            low=self.low,
+            high=self.high,
+            direction=self.direction,
+        )
+
+    def tag(self, value: str) -> str:
+        """How sure ``value`` ("caseness", "alpha", …) is; ``"user"`` when the file does not say."""
+        return dict(self.verification).get(value, "user")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentSet:
+    """Instruments of one version, by name."""
+
+    version: str
+    instruments: tuple[Instrument, ...]
+    title: str = ""
+    sources: tuple[tuple[str, str], ...] = ()
+
+    def __iter__(self) -> Iterator[Instrument]:
+        return iter(self.instruments)
+
+    def __contains__(self, name: object) -> bool:
+        return any(i.name == name for i in self.instruments)
+
+    def __getitem__(self, name: str) -> Instrument:
+        for instrument in self.instruments:
+            if instrument.name == name:
+                return instrument
+        raise SchemaError(
+            f"no instrument {name!r} in set {self.version!r}",
+            column=name,
+            accepted=", ".join(i.name for i in self.instruments),
+            mend="add it in a TOML file and read that with read_instruments(path)",
+        )
+
+    def with_instruments(self, *extra: Instrument, version: str) -> InstrumentSet:
+        """Return a set named ``version`` with ``extra`` added, or replacing those of the same name."""
+        names = {i.name for i in extra}
+        kept = tuple(i for i in self.instruments if i.name not in names)
+        return replace(self, instruments=kept + extra, version=version)
+
+
+@cache
+def instruments(version: str = SHIPPED) -> InstrumentSet:
+    """Return a shipped set of instruments.
+
+    Raises
+    ------
+    SchemaError
+        On an unknown version.
+    """
+    if version not in _SHIPPED_VERSIONS:
+        raise SchemaError(f"no instrument set {version!r}", accepted=", ".join(_SHIPPED_VERSIONS))
+    text = files("outcomemodels.outcomes").joinpath(f"data/instruments-{version}.toml").read_text("utf-8")
+    return _parse(text, f"instruments-{version}.toml", strict_tags=True)
+
+
+def read_instruments(path: str | Path) -> InstrumentSet:
+    """Read a user's instruments from TOML.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file with ``version = "..."`` and one table ``[instruments.NAME]`` per instrument.
+
+    Returns
+    -------
+    InstrumentSet
+        The instruments of the file only; join them to the shipped ones with
+        :meth:`InstrumentSet.with_instruments`.
+
+    Raises
+    ------
+    FileError
+        When the file is missing, too large, not UTF-8 or not TOML.
+    SchemaError
+        When a definition is unusable; names instrument and key.
+
+    Examples
+    --------
+    >>> text = '''
+    ... version = "our-clinic-1"
+    ... [instruments.ers]
+    ... low = 0
+    ... high = 40
+    ... direction = "lower_is_better"
+    ... caseness = 15
+    ... '''
+    """
+    where = Path(path)
+    try:
+        if where.stat().st_size > _MAX_BYTES:
+            raise FileError(
+                f"{where.name} is larger than 5 MB", mend="instrument files are small; is this another file?"
+            )
+        text = where.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise FileError(f"{where.name} is not UTF-8 text", mend="save it as UTF-8") from error
+    except FileError:
+        raise
+    except OSError as error:
+        raise FileError(f"cannot read {where.name}: {error.strerror}", mend="check the path") from error
+    return _parse(text, where.name, strict_tags=False)
+
+
+_HEAD = {"version", "title", "sources", "instruments"}
+_KEYS = {f.name for f in fields(Instrument)} - {"name"}
+_TEXT = ("title", "construct", "citation")
+_NUMBERS = (
+    *("low", "high", "item_low", "item_high", "scale", "caseness", "reliable_change", "alpha", "retest"),
+    *("clinical_mean", "clinical_sd", "functional_mean", "functional_sd"),
+)
+
+
+def _parse(text: str, name: str, *, strict_tags: bool) -> InstrumentSet:
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FileError(
+            f"{name} is not TOML: {error}", mend="see the 'Your own instruments' part of the manual"
+        ) from error
+    unknown = sorted(set(raw) - _HEAD)
+    if unknown:
+        raise SchemaError(f"{name} has unknown keys {unknown}", table=name, accepted=", ".join(sorted(_HEAD)))
+    version, tables, sources = raw.get("version"), raw.get("instruments"), raw.get("sources", {})
+    if not isinstance(version, str) or not version:
+        raise SchemaError(f"{name} names no version", table=name, accepted='version = "our-clinic-1"')
+    if not isinstance(tables, dict) or not tables:
+        raise SchemaError(f"{name} lists no instruments", table=name, accepted="at least one [instruments.NAME] table")
+    if not isinstance(sources, dict):
+        raise SchemaError(f"{name}: 'sources' is not a table", table=name, accepted='[sources] with KEY = "reference"')
+    made = tuple(_instrument(n, d, name) for n, d in tables.items())
+    known = {str(k) for k in sources}
+    for instrument in made:
+        for value, tag in instrument.verification:
+            if not _TAG.match(tag) or (tag.startswith("verified:") and tag.partition(":")[2] not in known):
+                raise SchemaError(
+                    f"instrument {instrument.name!r}: verification tag {tag!r} of {value!r} is not known",
+                    table=name,
+                    column=f"{instrument.name}.verification.{value}",
+                    accepted="verified:KEY with KEY under [sources], memory, memory-low, user",
+                )
+        if strict_tags and (instrument.valid_from is None or not instrument.citation):
+            raise SchemaError(f"shipped instrument {instrument.name!r} lacks citation or valid_from", table=name)
+    return InstrumentSet(
+        version=version,
+        title=str(raw.get("title", "")),
+        instruments=made,
+        sources=tuple((str(k), str(v)) for k, v in sources.items()),
+    )
+
+
+def _instrument(name: str, raw: object, table: str) -> Instrument:
+    def wrong(key: str, value: object, accepted: str) -> SchemaError:
+        return SchemaError(
+            f"instrument {name!r}: {key} is {value!r}", table=table, column=f"{name}.{key}", accepted=accepted
+        )
+
+    if not name.isidentifier():
+        raise SchemaError(
+            f"instrument name {name!r} is not an identifier",
+            table=table,
+            column=name,
+            accepted="letters, digits and underscores, not starting with a digit",
+            mend="rename it and put the full name into 'title'",
+        )
+    if not isinstance(raw, Mapping):
+        raise wrong("its definition", raw, f"a table [instruments.{name}]")
+    unknown = sorted(set(raw) - _KEYS)
+    if unknown:
+        raise SchemaError(
+            f"instrument {name!r} has unknown keys {unknown}",
+            table=table,
+            column=name,
+            accepted=", ".join(sorted(_KEYS)),
+        )
+    for key in ("low", "high", "direction"):
+        if key not in raw:
+            raise SchemaError(f"instrument {name!r} has no {key}", table=table, column=name, accepted=f"{key} = ...")
+    values: dict[str, Any] = dict(raw)
+    for key in _TEXT:
+        if key in values and not isinstance(values[key], str):
+            raise wrong(key, values[key], "text")
+    for key in _NUMBERS:
+        if key in values:
+            number = values[key]
+            if isinstance(number, bool) or not isinstance(number, int | float) or abs(number) > 1e9 or number != number:
+                raise wrong(key, number, "a finite number")
+            values[key] = float(number)
+    if "items" in values and (isinstance(values["items"], bool) or not isinstance(values["items"], int)):
+        raise wrong("items", values["items"], "a whole number")
+    if values.get("scoring", "sum") not in ("sum", "mean"):
+        raise wrong("scoring", values["scoring"], "sum, mean")
+    try:
+        values["direction"] = Direction(values["direction"])
+    except ValueError:
+        raise wrong("direction", raw["direction"], ", ".join(d.value for d in Direction)) from None
+    for key in ("caseness_operator", "reliable_operator"):
+        if key in values:
+            try:
+                values[key] = Operator(values[key])
+            except ValueError:
+                raise wrong(key, raw[key], ", ".join(o.value for o in Operator)) from None
+    for key in ("descriptors", "snomed", "notes", "reverse_items"):
+        if key in values:
+            kind = int if key == "reverse_items" else str
+            if not isinstance(values[key], list) or not all(isinstance(v, kind) for v in values[key]):
+                raise wrong(key, values[key], f"a list of {'whole numbers' if kind is int else 'texts'}")
+            values[key] = tuple(values[key])
+    for key in ("valid_from", "valid_until"):
+        if key in values:
+            try:
+                values[key] = date.fromisoformat(str(values[key]))
+            except ValueError:
+                raise wrong(key, raw[key], "a date such as 2020-09-01") from None
+    if "missing_items" in values:
+        values["missing_items"] = _missing_items(values["missing_items"], wrong)
+    if "verification" in values:
+        if not isinstance(values["verification"], Mapping):
+            raise wrong("verification", values["verification"], f"a table [instruments.{name}.verification]")
+        values["verification"] = tuple((str(k), str(v)) for k, v in values["verification"].items())
+    try:
+        return Instrument(name=name, **values)
+    except SchemaError as error:
+        raise SchemaError(error.found, table=table, column=error.column, accepted=error.accepted) from None
+
+
+def _missing_items(raw: object, wrong: Any) -> MissingItems:
+    accepted = '{ rule = "complete" } or { rule = "prorate", max_missing = 1 }'
+    if not isinstance(raw, Mapping) or set(raw) - {"rule", "max_missing"}:
+        raise wrong("missing_items", raw, accepted)
+    rule, most = raw.get("rule"), raw.get("max_missing", 0)
+    if rule not in ("complete", "prorate") or isinstance(most, bool) or not isinstance(most, int):
+        raise wrong("missing_items", raw, accepted)
+    return MissingItems(rule=rule, max_missing=most)
