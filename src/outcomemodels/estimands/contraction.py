@@ -99,7 +99,7 @@ def contrast_weights(reference: int, linked: NDArray[np.bool_]) -> FloatArray:
     weights[:, reference] -= 1.0
     others = linked & (np.arange(count) != reference)
     if others.any():
-        weights[reference] = -others / others.sum()
+        weights[reference] = -1.0 * others / others.sum()
         weights[reference, reference] = 1.0
     return weights
 
