@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from outcomemodels.audit import AuditReport
+    from outcomemodels.auditing import AuditReport
     from outcomemodels.data.dataset import PaulDataset
     from outcomemodels.data.embedded import load
     from outcomemodels.data.nhs_annual import read_nhs_annual
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from outcomemodels.design import NEW, UNKNOWN
     from outcomemodels.errors import OutcomeModelsError
     from outcomemodels.estimands import Answer, Question
-    from outcomemodels.fit import Fit
+    from outcomemodels.fitted import Fit
     from outcomemodels.priors import Prior
     from outcomemodels.schema import Field, Schema
     from outcomemodels.spec import ModelSpec
@@ -39,9 +39,9 @@ _HOMES = {
     "NEW": "outcomemodels.design",
     "UNKNOWN": "outcomemodels.design",
     "Answer": "outcomemodels.estimands",
-    "AuditReport": "outcomemodels.audit",
+    "AuditReport": "outcomemodels.auditing",
     "Field": "outcomemodels.schema",
-    "Fit": "outcomemodels.fit",
+    "Fit": "outcomemodels.fitted",
     "ModelSpec": "outcomemodels.spec",
     "OutcomeModelsError": "outcomemodels.errors",
     "PaulDataset": "outcomemodels.data.dataset",

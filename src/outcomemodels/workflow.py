@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from outcomemodels.audit import AuditReport, audit_dataset
+from outcomemodels.auditing import AuditReport, audit_dataset
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.design import Design, build_design
 from outcomemodels.design.formula import parse_formula
 from outcomemodels.errors import BlockedError, QuestionError, SpecError
 from outcomemodels.estimands import Answer, Question, answer_from
-from outcomemodels.fit import Fit, assemble
+from outcomemodels.fitted import Fit, assemble
 from outcomemodels.inference.settings import Engine, Settings
 from outcomemodels.plugin import LinearModel, OutcomeModel, resolve_priors
 from outcomemodels.priors import Prior
@@ -198,7 +199,9 @@ def consult(data: PaulDataset, design: Design, *, accept: Sequence[str]) -> dict
     """
     report = audit_dataset(data)
     used = {name for column in design.columns for name, _ in column.parts}
-    blocking = report.blocking(outcome=design.outcome, covariates=tuple(sorted(used)))
+    blocking = report.blocking(
+        outcome=design.outcome, covariates=tuple(sorted(used)), batches=[b.by for b in design.batches]
+    )
     refused = [f for f in blocking if f.name not in accept]
     if refused:
         raise BlockedError(

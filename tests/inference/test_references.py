@@ -17,7 +17,7 @@ from numpy.polynomial.hermite_e import hermegauss
 import outcomemodels as om
 from outcomemodels import Prior
 from outcomemodels.data.dataset import PaulDataset
-from outcomemodels.fit import Fit
+from outcomemodels.fitted import Fit
 from outcomemodels.workflow import fit_spec
 
 pytestmark = pytest.mark.sampling

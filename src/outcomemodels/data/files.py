@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from outcomemodels.errors import FileError
 
@@ -64,8 +64,8 @@ def open_text(file: Path) -> Iterator[IO[bytes]]:
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
             raise _damaged(file, error) from None
     elif name.endswith(".gz"):
-        with gzip.open(file, "rb") as stream:
-            yield stream
+        with gzip.open(file, "rb") as unpacked:
+            yield cast(IO[bytes], unpacked)
     else:
         with file.open("rb") as stream:
             yield stream

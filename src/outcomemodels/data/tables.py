@@ -132,7 +132,8 @@ def _parquet(file: Path, text: Sequence[str]) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(file, read_dictionary=list(text) or None)
+        strings = [f.name for f in pq.read_schema(file) if pa.types.is_string(f.type) and f.name in set(text)]
+        return pq.ParquetFile(file, read_dictionary=strings or None)
     except (pa.ArrowInvalid, OSError) as error:
         raise _damaged(file, error) from None
 

@@ -67,8 +67,8 @@ def schema_to_toml(schema: Schema) -> str:
         "#",
         f"# facet:       {_words(Facet)}",
         f"# kind:        {_words(Kind)}",
-        f"# established: {', '.join(e.label for e in Established)} (how the values were established,",
-        "#              least to most trustworthy; leave out what you do not know)",
+        f"# established: {', '.join(e.label for e in Established)}",
+        "#              (how the values were established, least to most trustworthy; leave out what you do not know)",
         f"# occasion:    {_words(Occasion)} (when a score or date was taken)",
         f"# direction:   {_words(Direction)}",
         f"# statistic:   {_words(Statistic)} (for published cells and contrasts; of = the outcome summarised)",
@@ -80,7 +80,7 @@ def schema_to_toml(schema: Schema) -> str:
     ]
     comments = {
         "grain": f"what one row is: {_words(Grain)}",
-        "assignment": f"how clients came to their treatment: {_words(Assignment)}; only randomised licenses causal words",
+        "assignment": f"how clients got their treatment: {_words(Assignment)}; only the first licenses causal words",
     }
     for key, value in raw.items():
         if key in ("fields", "assessments"):

@@ -203,3 +203,20 @@ def typology_from_toml(text: str) -> Typology:
         nodes=tuple(nodes),
         sources=tuple((k, str(v)) for k, v in raw.get("sources", {}).items()),
     )
+
+
+@cache
+def load_crosswalk(name: str) -> dict[str, dict[str, str]]:
+    """Read a shipped crosswalk: per kind of label, published spelling to the one label used here.
+
+    Raises
+    ------
+    SchemaError
+        If there is none of that name.
+    """
+    folder = files("outcomemodels.schema") / "crosswalks"
+    known = sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
+    if name not in known:
+        raise SchemaError(f"no crosswalk {name!r}", accepted=", ".join(known))
+    raw = tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
+    return {kind: dict(pairs) for kind, pairs in raw.items() if isinstance(pairs, dict)}

@@ -21,7 +21,7 @@ from outcomemodels.spec import ModelSpec
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fit:
-    """What ``outcomemodels.fit`` returns.
+    """What ``outcomemodels.fitted`` returns.
 
     Parameters
     ----------
