@@ -232,10 +232,11 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _grounds(numbers: Mapping[str, float | str]) -> str:
+    chains = f"{numbers['chains']:.0f} chains of {numbers['draws']:.0f} draws"
+    least = min(float(numbers["min_ess_bulk"]), float(numbers["min_ess_tail"]))
     parts = [
-        f"{numbers['chains']:.0f} chains of {numbers['draws']:.0f} draws agree (R-hat at most {numbers['max_rhat']:.3f})",
-        f"every parameter has at least {min(float(numbers['min_ess_bulk']), float(numbers['min_ess_tail'])):,.0f} "
-        "effective draws",
+        f"{chains} agree (R-hat at most {numbers['max_rhat']:.3f})",
+        f"every parameter has at least {least:,.0f} effective draws",
     ]
     if "divergences" in numbers:
         parts.append("no divergences")

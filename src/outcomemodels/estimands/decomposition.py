@@ -2,8 +2,8 @@
 
 For each batch of effects the SD of the population its levels come from (superpopulation) and of the levels in the data
 (finite population; Gelman 2005, doi 10.1214/009053604000001048), and its share of the variance (VPC; Goldstein,
-Browne & Rasbash 2002, doi 10.1207/S15328031US0104_02). Slopes count at the spread of the design: the effect of a level on
-a row is slope times column, so its SD is taken over the courses of the data.
+Browne & Rasbash 2002, doi 10.1207/S15328031US0104_02). Slopes count at the spread of the design: the
+effect of a level on a row is slope times column, so its SD is taken over the courses of the data.
 """
 
 from __future__ import annotations
