@@ -99,11 +99,7 @@ def contrast_weights(reference: int, linked: NDArray[np.bool_]) -> FloatArray:
     weights[:, reference] -= 1.0
     others = linked & (np.arange(count) != reference)
     if others.any():
-<<<<<<< HEAD
-        weights[reference] = -others.astype(float) / others.sum()
-=======
         weights[reference] = -1.0 * others / others.sum()
->>>>>>> answers
         weights[reference, reference] = 1.0
     return weights
 
