@@ -59,7 +59,11 @@ def world(kind: str, seed: int = 0, n: int = 40) -> LinearStructure:
         extra["weight"] = rng.gamma(3, 0.5, n)
     elif kind == "heteroscedastic":
         noise = (Prior.half_normal(2.0),) * 3
-        extra |= {"noise_by": "g", "noise_levels": ("a", "b", "c"), "noise_codes": rng.integers(0, 3, n).astype(np.int32)}
+        extra |= {
+            "noise_by": "g",
+            "noise_levels": ("a", "b", "c"),
+            "noise_codes": rng.integers(0, 3, n).astype(np.int32),
+        }
     elif kind == "singletons":
         blocks = (block("client", np.arange(n), n), block("service", small, 4))
     elif kind == "one_level":
@@ -71,7 +75,11 @@ def world(kind: str, seed: int = 0, n: int = 40) -> LinearStructure:
     elif kind == "no_columns":
         X = np.zeros((n, 0))
     elif kind == "disconnected":
-        blocks = (block("service", (large > 4).astype(int), 2), block("therapist", large, 9), block("problem", large % 5, 5))
+        blocks = (
+            block("service", (large > 4).astype(int), 2),
+            block("therapist", large, 9),
+            block("problem", large % 5, 5),
+        )
     columns = tuple(f"c{i}" for i in range(X.shape[1]))
     priors = tuple(Prior.normal(0.5 * i, 1.0 + i) for i in range(X.shape[1]))
     if kind == "constants":
@@ -138,7 +146,7 @@ def dense_log_density(structure: LinearStructure, at: Variances) -> float:
     assert response is not None
     S = F @ G @ F.T + np.diag(v)
     r = response.y - F @ mean
-    sign, logdet = np.linalg.slogdet(S)
+    _, logdet = np.linalg.slogdet(S)
     value = -0.5 * (len(r) * np.log(2 * np.pi) + logdet + r @ np.linalg.solve(S, r))
     if response.kind == "cells":
         codes = structure.noise_codes if structure.noise_codes is not None else np.zeros(len(r), int)

@@ -116,8 +116,8 @@ class Collapsed:
         if fault:
             nothing = np.zeros(0)
             return Factored(-np.inf, nothing, nothing, nothing, nothing, nothing, v)
-        half = lapack.dtrtrs(R, M[m, :m], lower=0, trans=1)[0] if m else np.zeros(0)
-        mean = lapack.dtrtrs(R, half, lower=0, trans=0)[0] if m else np.zeros(0)
+        half = lapack.dtrtrs(R, np.asarray(M[m, :m])[:, None], lower=0, trans=1)[0][:, 0] if m else np.zeros(0)
+        mean = lapack.dtrtrs(R, half[:, None], lower=0, trans=0)[0][:, 0] if m else np.zeros(0)
         logdet += 2 * float(np.log(np.diag(R)).sum()) if m else 0.0
         misfit = square + float(T[m, m]) - float(half @ half)
         value = float((stats.n * (LOG_2PI + np.log(v)) - stats.log_weight).sum()) + logdet + misfit
@@ -235,7 +235,9 @@ class Collapsed:
         D, B, A, square = self._place(self.stats.gram @ w, self.stats.cross @ w, float(self.stats.square @ w))
         return D, B, A, square, 1.0
 
-    def _place(self, gram: FloatArray, cross: FloatArray, square: float) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+    def _place(
+        self, gram: FloatArray, cross: FloatArray, square: float
+    ) -> tuple[FloatArray, FloatArray, FloatArray, float]:
         plan = self.plan
         m = len(plan.kept)
         D, B, A = np.zeros(int(plan.d_at[-1])), np.zeros(int(plan.b_at[-1])), np.zeros((m + 1, m + 1))
@@ -353,7 +355,9 @@ class Collapsed:
 
         plan = self.plan
         out = CD.copy()
-        scale_clusters(plan.d_at, plan.size, plan.size, plan.group, plan.width, self._factor_at, self._flat(at), True, out)
+        scale_clusters(
+            plan.d_at, plan.size, plan.size, plan.group, plan.width, self._factor_at, self._flat(at), True, out
+        )
         return out
 
     def _coupling_units(self, CB: FloatArray, at: Variances) -> FloatArray:

@@ -5,6 +5,8 @@ k kept variables it meets (s x (k + 1), the response last), and its levels' cova
 H H' = I + L' D L and Q = H^-1 L' B, its share Q'Q of the Schur complement.
 """
 
+# mypy: disable-error-code="no-untyped-def"
+
 from __future__ import annotations
 
 import numpy as np

@@ -13,7 +13,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from outcomemodels.errors import SpecError
-from outcomemodels.inference.collapsed.layout import FloatArray, IntArray
+from outcomemodels.inference.collapsed.layout import IntArray
 from outcomemodels.inference.collapsed.stats import Statistics
 
 MAX_KEPT = 8000
@@ -169,16 +169,14 @@ def _choose(stats: Statistics) -> tuple[int, ...]:
     return tuple(sorted(best))
 
 
-def _clusters(
-    stats: Statistics, blocks: tuple[int, ...]
-) -> tuple[IntArray, IntArray, IntArray, IntArray, float]:
+def _clusters(stats: Statistics, blocks: tuple[int, ...]) -> tuple[IntArray, IntArray, IntArray, IntArray, float]:
     """Effects, their clusters, pairs (cluster, kept variable met) in order, and the cost of a density."""
     layout = stats.layout
     p = layout.size
     inside = np.zeros(p, bool)
     for k in blocks:
         inside[layout.block(k)] = True
-    effects = np.flatnonzero(inside)
+    effects: IntArray = np.flatnonzero(inside).astype(np.int64)
     number = np.cumsum(inside) - 1
     i, j = stats.rows, stats.columns
     both = inside[i] & inside[j] & (i != j)
@@ -191,8 +189,8 @@ def _clusters(
             right.append(number[each])
     a, b = np.concatenate(left), np.concatenate(right)
     graph = sparse.csr_array((np.ones(len(a)), (a, b)), shape=(len(effects), len(effects)))
-    count, cluster = csgraph.connected_components(graph, directed=False)
-    cluster = cluster.astype(np.int64)
+    count, found = csgraph.connected_components(graph, directed=False)
+    cluster: IntArray = found.astype(np.int64)
     mixed = inside[i] != inside[j]
     inner = np.where(inside[i[mixed]], i[mixed], j[mixed])
     outer = np.where(inside[i[mixed]], j[mixed], i[mixed])
@@ -204,5 +202,3 @@ def _clusters(
     # loops over clusters run at about an eighth of the speed of the dense factor
     loops = float((size**3 / 3 + size**2 * met + size * (met + 1) ** 2 / 2).sum())
     return effects, cluster, met_cluster, met_variable, 8 * loops + kept**3 / 3
-
-

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -333,9 +334,9 @@ def load_statistics(path: str | Path) -> Statistics:
         raise FileError(f"the file has format {data.attrs.get('format')!r}", accepted=FORMAT)
     raw_layout = json.loads(str(data.attrs["layout"]))
     layout = Layout(**{key: tuple(value) for key, value in raw_layout.items()})
-    arrays = {name: np.asarray(data[name].values) for name in ARRAYS}
+    arrays: dict[str, Any] = {name: np.asarray(data[name].values) for name in ARRAYS}
     classes = len(arrays["noise"])
-    matrices = {
+    matrices: dict[str, Any] = {
         name: sparse.csr_array(
             tuple(np.asarray(data[f"{name}_{field}"].values) for field in ("data", "indices", "indptr")),
             shape=(size, classes),

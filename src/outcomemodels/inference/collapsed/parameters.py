@@ -1,0 +1,201 @@
+"""Variance parameters on the prior-whitened scale: each coordinate is standard normal a priori.
+
+An SD is F^-1(Phi(eta)) with F its prior's distribution function, so a posterior that touches zero looks like the lower
+half of a normal and not like an exponential tail; a partial correlation is the same with its beta prior.
+
+References
+----------
+Lewandowski, Kurowicka & Joe (2009), doi 10.1016/j.jmva.2009.04.008.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import special
+
+from outcomemodels.inference.collapsed.collapse import Collapsed, Variances
+from outcomemodels.inference.collapsed.layout import FloatArray
+from outcomemodels.plugin import LinearStructure
+from outcomemodels.priors import Prior
+
+LIMIT = 35.0
+"""Coordinates beyond are as impossible as a 35-sigma event and are clipped."""
+
+
+def sd_from_normal(prior: Prior, eta: FloatArray | float) -> FloatArray:
+    """Prior quantile at Phi(eta), accurate in both tails."""
+    x = np.clip(np.asarray(eta, dtype=float), -LIMIT, LIMIT)
+    below, above = special.ndtr(x), special.ndtr(-x)
+    match prior.name:
+        case "half_normal":
+            low = np.sqrt(2) * special.erfinv(below)
+            return np.asarray(prior.values[0] * np.where(x < 0, low, -special.ndtri(above / 2)))
+        case "half_student_t":
+            df, scale = prior.values
+            top = np.exp(special.gammaln((df + 1) / 2) - special.gammaln(df / 2)) / np.sqrt(df * np.pi)
+            low = np.where(below < 1e-8, below / (2 * top), special.stdtrit(df, 0.5 + np.maximum(below, 1e-8) / 2))
+            return np.asarray(scale * np.where(x < 0, low, -special.stdtrit(df, above / 2)))
+        case "exponential" | "pc":
+            return np.asarray(np.where(x < 0, -np.log1p(-below * (x < 0)), -special.log_ndtr(-x)) / prior.rate)
+        case _:
+            return np.full(x.shape, prior.values[0])
+
+
+def normal_from_sd(prior: Prior, sd: float) -> float:
+    """Inverse of :func:`sd_from_normal`, for starting values; kept within +-6."""
+    q = float(prior.cdf(sd))
+    return float(np.clip(special.ndtri(min(max(q, 1e-9), 1 - 1e-9)), -6, 6))
+
+
+def log_sd_slope(prior: Prior, eta: float, sd: float) -> float:
+    """Derivative of log sd with respect to eta."""
+    if abs(eta) > LIMIT or sd <= 0:
+        return 0.0
+    return float(np.exp(-0.5 * eta**2 - 0.5 * np.log(2 * np.pi) - prior.logpdf(sd) - np.log(sd)))
+
+
+def correlation_factor(partial: FloatArray, size: int) -> FloatArray:
+    """Lower Cholesky factor of a correlation matrix from canonical partial correlations, row by row."""
+    L = np.zeros((size, size), dtype=np.asarray(partial).dtype)
+    L[0, 0] = 1.0
+    at = 0
+    for i in range(1, size):
+        left = 1.0 + 0 * L[0, 0]
+        for j in range(i):
+            L[i, j] = partial[at] * np.sqrt(left)
+            left = left * (1 - partial[at] ** 2)
+            at += 1
+        L[i, i] = np.sqrt(left)
+    return L
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """One free parameter: an SD of a block, a partial correlation of a block, or a noise SD."""
+
+    kind: str
+    name: str
+    index: int
+    position: int
+    prior: Prior
+    shape: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """The free parameters of a structure.
+
+    Parameters
+    ----------
+    structure : LinearStructure
+    """
+
+    structure: LinearStructure
+
+    @cached_property
+    def coordinates(self) -> tuple[Coordinate, ...]:
+        """Free parameters in order: SDs and partial correlations block by block, then noise."""
+        out: list[Coordinate] = []
+        for k, block in enumerate(self.structure.blocks):
+            q = len(block.columns)
+            for a, prior in enumerate(block.sds):
+                if prior.name != "constant":
+                    out.append(
+                        Coordinate("sd", f"sd_{block.id}" + (f"[{block.columns[a]}]" if q > 1 else ""), k, a, prior)
+                    )
+            if block.correlation is not None and q > 1:
+                at = 0
+                for i in range(1, q):
+                    for j in range(i):
+                        shape = block.correlation.values[0] + (q - 2 - j) / 2
+                        name = f"corr_{block.id}[{block.columns[i]}, {block.columns[j]}]"
+                        out.append(Coordinate("corr", name, k, at, block.correlation, shape))
+                        at += 1
+        for g, prior in enumerate(self.structure.noise):
+            if prior.name != "constant":
+                name = "noise" if len(self.structure.noise) == 1 else f"noise[{self.structure.noise_levels[g]}]"
+                out.append(Coordinate("noise", name, g, 0, prior))
+        return tuple(out)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coordinates."""
+        return tuple(c.name for c in self.coordinates)
+
+    def natural(self, eta: FloatArray) -> tuple[list[FloatArray], list[FloatArray], FloatArray]:
+        """SDs and partial correlations of each block, and noise SDs, at a point dims (coordinate,)."""
+        sds = [
+            np.array([p.values[0] if p.name == "constant" else np.nan for p in b.sds]) for b in self.structure.blocks
+        ]
+        partial = [np.zeros(len(b.columns) * (len(b.columns) - 1) // 2) for b in self.structure.blocks]
+        noise = np.array([p.values[0] if p.name == "constant" else np.nan for p in self.structure.noise])
+        for value, c in zip(eta, self.coordinates, strict=True):
+            if c.kind == "sd":
+                sds[c.index][c.position] = sd_from_normal(c.prior, value)
+            elif c.kind == "noise":
+                noise[c.index] = sd_from_normal(c.prior, value)
+            else:
+                tail = special.betaincinv(c.shape, c.shape, special.ndtr(-abs(np.clip(value, -LIMIT, LIMIT))))
+                partial[c.index][c.position] = np.sign(value) * (1 - 2 * max(float(tail), 1e-13))
+        return sds, partial, noise
+
+    def variances(self, eta: FloatArray) -> Variances:
+        """The point of the variance parameters."""
+        sds, partial, noise = self.natural(eta)
+        factors = []
+        for s, p in zip(sds, partial, strict=True):
+            factors.append(s[:, None] * (correlation_factor(p, len(s)) if len(s) > 1 else np.ones((1, 1))))
+        return Variances(tuple(factors), noise)
+
+    def log_posterior(self, engine: Collapsed, eta: FloatArray) -> float:
+        """Log posterior density on the whitened scale, up to a constant."""
+        value = engine.log_density(self.variances(eta)) - 0.5 * float(eta @ eta)
+        return value if np.isfinite(value) else -np.inf
+
+    def gradient(self, engine: Collapsed, eta: FloatArray) -> tuple[float, FloatArray]:
+        """Log posterior and its gradient on the whitened scale."""
+        sds, partial, noise = self.natural(eta)
+        at = self.variances(eta)
+        value, shares, by_noise = engine.gradient(at)
+        out = -np.array(eta, dtype=float)
+        if not np.isfinite(value):
+            return -np.inf, np.zeros(len(eta))
+        corr = [
+            correlation_factor(p, len(s)) if len(s) > 1 else np.ones((1, 1)) for s, p in zip(sds, partial, strict=True)
+        ]
+        for i, c in enumerate(self.coordinates):
+            if c.kind == "noise":
+                out[i] += by_noise[c.index] * log_sd_slope(c.prior, eta[i], noise[c.index])
+            elif c.kind == "sd":
+                K = corr[c.index]
+                row = np.zeros((len(K), len(K)))
+                row[c.position] = K[c.position]
+                slope = log_sd_slope(c.prior, eta[i], sds[c.index][c.position])
+                out[i] += float(np.trace(np.linalg.solve(K, row) @ shares[c.index])) * slope
+            else:
+                K, p = corr[c.index], partial[c.index]
+                moved = p.astype(complex)
+                moved[c.position] += 1e-30j
+                dK = correlation_factor(moved, len(K)).imag / 1e-30
+                b = (1 - abs(p[c.position])) / 2
+                log_beta = (c.shape - 1) * (np.log(b) + np.log1p(-b)) - special.betaln(c.shape, c.shape)
+                slope = 2 * float(np.exp(-0.5 * eta[i] ** 2 - 0.5 * np.log(2 * np.pi) - log_beta))
+                out[i] += float(np.trace(np.linalg.solve(K, dK) @ shares[c.index])) * slope
+        return value - 0.5 * float(eta @ eta), out
+
+    def start(self, engine: Collapsed) -> FloatArray:
+        """A starting point: residual spread after the fixed columns, shared out."""
+        stats_ = engine.stats
+        squares = float(stats_.square.sum() + stats_.within.sum())
+        count = float(np.maximum(stats_.n.sum() + stats_.degrees.sum(), 1))
+        spread = float(np.sqrt(max(squares / count, 1e-12)))
+        out = np.zeros(len(self.coordinates))
+        for i, c in enumerate(self.coordinates):
+            if c.kind == "noise":
+                out[i] = normal_from_sd(c.prior, 0.7 * spread)
+            elif c.kind == "sd":
+                out[i] = min(normal_from_sd(c.prior, 0.4 * spread) if c.position == 0 else -0.5, 0.0)
+        return out

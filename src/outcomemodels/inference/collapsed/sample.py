@@ -1,0 +1,216 @@
+"""From a linear structure to a posterior tree: reduce, weigh the variance parameters, draw every effect exactly."""
+
+from __future__ import annotations
+
+import json
+import sys
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from outcomemodels.inference.collapsed.collapse import Collapsed
+from outcomemodels.inference.collapsed.diagnose import judge, report
+from outcomemodels.inference.collapsed.layout import FloatArray
+from outcomemodels.inference.collapsed.parameters import Parameters
+from outcomemodels.inference.collapsed.stats import Statistics, statistics
+from outcomemodels.inference.collapsed.theta import ThetaSample, sample_theta
+from outcomemodels.inference.collapsed.weights import resample
+from outcomemodels.plugin import LinearStructure
+from outcomemodels.posterior import column_dim, corr_name, effect_name, sd_name
+
+CHAINS = 4
+BUDGET = 2e11
+"""Floating point operations to spend on densities; sets how many points are weighed, within 512 to 2048 a round."""
+
+
+def sample_collapsed(
+    structure: LinearStructure,
+    *,
+    draws: int,
+    seed: int,
+    progress: bool = False,
+    stats: Statistics | None = None,
+) -> xr.DataTree:
+    """Exact posterior of a Gaussian linear structure.
+
+    Variance parameters are weighed by importance sampling with every effect integrated out; effects and coefficients
+    are then drawn from their exact conditional distribution. Draws are independent, apart from variance parameters
+    that were resampled more than once; ``kish_ess`` says how many are effective. The four chains are equal parts of
+    the draws, in random order.
+
+    Parameters
+    ----------
+    structure : LinearStructure
+    draws : int
+        In all; rounded up to a multiple of four.
+    seed : int
+    progress : bool
+        Whether to say on standard error what is being done.
+    stats : Statistics, optional
+        Statistics of the rows, when they were reduced before; the response of ``structure`` is then not read.
+
+    Returns
+    -------
+    xarray.DataTree
+        ``/posterior`` as in :mod:`outcomemodels.posterior`, dims (chain, draw, …); ``/sample_stats`` with
+        ``weight`` (the importance weight of the point a draw was
+        resampled from, 1 on average), dims (chain, draw); ``/variance_points`` with every weighted point. Attributes
+        ``engine``, ``khat``, ``kish_ess``, ``diagnostics`` (JSON).
+
+    Raises
+    ------
+    SpecError
+        If the structure is not one the exact engine can hold.
+    FitError
+        If no gate can be passed.
+    """
+    said = _Said(progress)
+    seeds = np.random.SeedSequence(seed).spawn(3)
+    said("reducing rows to statistics")
+    reduced = statistics(structure) if stats is None else stats
+    engine = Collapsed.of(reduced, fixed_sds(structure))
+    parameters = Parameters(structure)
+    said("weighing the variance parameters")
+    weighed, diagnostics = weigh(parameters, engine, _integer(seeds[0]))
+    said(f"drawing the effects ({diagnostics['method']}, k-hat {diagnostics['khat']})")
+    per_chain = -(-draws // CHAINS)
+    rng = np.random.default_rng(seeds[1])
+    chosen = resample(weighed.weights, per_chain * CHAINS, rng)
+    variables = draw_variables(parameters, engine, weighed, chosen, np.random.default_rng(seeds[2]))
+    diagnostics["seconds"] = said.seconds
+    diagnostics["eliminated"] = [reduced.layout.blocks[k] for k in engine.plan.eliminated]
+    tree = _tree(structure, parameters, weighed, chosen, variables, per_chain)
+    tree.attrs = {
+        "engine": "collapsed",
+        "khat": -1.0 if diagnostics["khat"] is None else float(diagnostics["khat"]),
+        "kish_ess": float(min(weighed.kish, 1e9)),
+        "diagnostics": json.dumps(diagnostics),
+    }
+    said("done")
+    return tree
+
+
+def fixed_sds(structure: LinearStructure) -> FloatArray:
+    """Prior SDs of the fixed columns, zero for known coefficients; dims (column,)."""
+    return np.array([p.values[1] if p.name == "normal" else 0.0 for p in structure.column_priors])
+
+
+def weigh(parameters: Parameters, engine: Collapsed, seed: int) -> tuple[ThetaSample, dict[str, Any]]:
+    """Weighted points of the variance parameters, by NUTS when a gate of importance sampling fails."""
+    points = int(np.clip(BUDGET / max(engine.plan.cost, 1.0), 512, 2048))
+    weighed = sample_theta(parameters, engine, seed=seed, points=points)
+    gates = judge(weighed)
+    if gates.passed:
+        return weighed, report(weighed, gates, None)
+    from outcomemodels.inference.collapsed.fallback import nuts_theta
+
+    second = nuts_theta(parameters, engine, weighed, seed=seed % 2**31)
+    return second, report(second, judge(second), gates)
+
+
+def draw_variables(
+    parameters: Parameters, engine: Collapsed, weighed: ThetaSample, chosen: np.ndarray, rng: np.random.Generator
+) -> FloatArray:
+    """Exact draws of effects then coefficients, one for each chosen point; dims (draw, variable)."""
+    out = np.empty((len(chosen), engine.stats.layout.size))
+    unique, inverse = np.unique(chosen, return_inverse=True)
+    order = np.argsort(inverse, kind="stable")
+    ends = np.concatenate([[0], np.cumsum(np.bincount(inverse, minlength=len(unique)))])
+    for i, point in enumerate(unique):
+        where = order[ends[i] : ends[i + 1]]
+        out[where] = engine.draw(parameters.variances(weighed.points[point]), rng, len(where))
+    return out
+
+
+def _tree(
+    structure: LinearStructure,
+    parameters: Parameters,
+    weighed: ThetaSample,
+    chosen: np.ndarray,
+    variables: FloatArray,
+    per_chain: int,
+) -> xr.DataTree:
+    from outcomemodels.inference.collapsed.layout import Layout
+
+    layout = Layout.of(structure)
+    unique, inverse = np.unique(chosen, return_inverse=True)
+    natural = [parameters.natural(weighed.points[i]) for i in unique]
+    factors = [parameters.variances(weighed.points[i]).factors for i in unique]
+    data: dict[str, tuple[tuple[str, ...], FloatArray]] = {}
+    coords: dict[str, Any] = {"chain": np.arange(CHAINS), "draw": np.arange(per_chain)}
+
+    def put(name: str, dims: tuple[str, ...], values: FloatArray) -> None:
+        data[name] = (("chain", "draw", *dims), values.reshape(CHAINS, per_chain, *values.shape[1:]))
+
+    if structure.columns:
+        coords["column"] = list(structure.columns)
+        put("beta", ("column",), variables[:, layout.fixed])
+    for k, block in enumerate(structure.blocks):
+        q, columns = len(block.columns), column_dim(block.id)
+        coords[block.dim] = list(block.levels)
+        sds = np.stack([each[0][k] for each in natural])[inverse]
+        effects = variables[:, layout.block(k)].reshape(len(chosen), len(block.levels), q)
+        if q == 1:
+            put(sd_name(block.id), (), sds[:, 0])
+            put(effect_name(block.id), (block.dim,), effects[:, :, 0])
+            continue
+        coords[columns] = list(block.columns)
+        put(sd_name(block.id), (columns,), sds)
+        put(effect_name(block.id), (block.dim, columns), effects)
+        if block.correlation is not None:
+            coords[f"{columns}_bis"] = list(block.columns)
+            corr = np.stack([_correlation(each[k]) for each in factors])[inverse]
+            put(corr_name(block.id), (columns, f"{columns}_bis"), corr)
+    noise = np.stack([each[2] for each in natural])[inverse]
+    if structure.noise_by:
+        coords[structure.noise_by] = list(structure.noise_levels)
+        put("noise", (structure.noise_by,), noise)
+    else:
+        put("noise", (), noise[:, 0])
+    weight = weighed.weights[chosen] * len(weighed.weights)
+    points = xr.Dataset(
+        {"eta": (("point", "parameter"), weighed.points), "weight": (("point",), weighed.weights)},
+        coords={"parameter": list(parameters.names)},
+    )
+    return xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset(data, coords=coords),
+            "sample_stats": xr.Dataset(
+                {"weight": (("chain", "draw"), weight.reshape(CHAINS, per_chain))},
+                coords={"chain": coords["chain"], "draw": coords["draw"]},
+            ),
+            "variance_points": points,
+        }
+    )
+
+
+def _correlation(factor: FloatArray) -> FloatArray:
+    norm = np.sqrt((factor**2).sum(axis=1))
+    unit = factor / np.where(norm > 0, norm, 1.0)[:, None]
+    out = unit @ unit.T
+    np.fill_diagonal(out, 1.0)
+    return np.asarray(out)
+
+
+def _integer(seed: np.random.SeedSequence) -> int:
+    return int(seed.generate_state(1, np.uint64)[0])
+
+
+class _Said:
+    """What was done and how long it took; written to standard error when progress is wanted."""
+
+    def __init__(self, aloud: bool) -> None:
+        self.aloud = aloud
+        self.seconds: dict[str, float] = {}
+        self.since = perf_counter()
+        self.what = ""
+
+    def __call__(self, what: str) -> None:
+        now = perf_counter()
+        if self.what:
+            self.seconds[self.what.partition(" (")[0]] = round(now - self.since, 4)
+        if self.aloud:
+            sys.stderr.write(f"exact engine: {what}\n")
+        self.since, self.what = now, what
