@@ -201,12 +201,12 @@ def _gram(
                     owners.append(owner)
                     sums.append(np.bincount(compact, weights=value, minlength=len(unique)))
     X = structure.X[which]
-    order = np.arange(len(layout.columns))
-    for a in order:
+    order = range(len(layout.columns))
+    for first in order:
         add(
             np.zeros(len(which), np.int64),
-            [weight * X[:, a] * X[:, b] for b in order[a:]],
-            [np.array([(layout.fixed.start + a) * p + layout.fixed.start + b]) for b in order[a:]],
+            [weight * X[:, first] * X[:, b] for b in order[first:]],
+            [np.array([(layout.fixed.start + first) * p + layout.fixed.start + b]) for b in order[first:]],
             1,
         )
     if not places:
