@@ -77,11 +77,11 @@ def statistics(structure: LinearStructure) -> Statistics:
         If the structure is not one the exact engine can hold.
     """
     check_structure(structure)
-    return _reduce(structure, np.arange(structure.X.shape[0]))
+    return statistics_of(structure, np.arange(structure.X.shape[0]))
 
 
-def _reduce(structure: LinearStructure, which: IntArray) -> Statistics:
-    """Statistics of some rows."""
+def statistics_of(structure: LinearStructure, which: IntArray) -> Statistics:
+    """Statistics of some rows of a structure that has been checked."""
     response = structure.response
     assert response is not None
     layout = Layout.of(structure)
