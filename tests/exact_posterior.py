@@ -50,6 +50,8 @@ def exact_posterior(structure: LinearStructure, *, draws: int, seed: int) -> xr.
     return xr.Dataset(out)
 
 
-def designed(data: object, sds: Mapping[str, float], *, outcome: str = "end", covariates: tuple[str, ...] = ("start",)) -> Design:
+def designed(
+    data: object, sds: Mapping[str, float], *, outcome: str = "end", covariates: tuple[str, ...] = ("start",)
+) -> Design:
     """Design with one batch per SD."""
     return build_design(data, ModelSpec(outcome=outcome, covariates=covariates, batches=tuple(sds)))  # type: ignore[arg-type]

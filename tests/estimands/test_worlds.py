@@ -115,7 +115,9 @@ def test_contrasts_match_the_closed_form() -> None:
     assert b.contrast_high == pytest.approx(high, abs=12 * error)
     assert b.p_beneficial == pytest.approx(stats.norm(exact_mean, exact_sd).cdf(0), abs=0.01)
     assert b.contraction == pytest.approx(1 - exact_sd**2 / 8.0, abs=0.005)
-    expected_loss = exact_mean * stats.norm.cdf(exact_mean / exact_sd) + exact_sd * stats.norm.pdf(exact_mean / exact_sd)
+    expected_loss = exact_mean * stats.norm.cdf(exact_mean / exact_sd) + exact_sd * stats.norm.pdf(
+        exact_mean / exact_sd
+    )
     assert b.regret == pytest.approx(expected_loss, abs=5 * error)
 
 
@@ -186,9 +188,7 @@ def test_cells_answer_as_their_rows_would() -> None:
 
 
 def test_truth_draws_one_new_therapist_for_all_rows() -> None:
-    truth = Truth(
-        intercept=1, slope=0, start=0, noise=1, sds={"therapist": 2.0}, effects={"therapist": {"H0": 0.5}}
-    )
+    truth = Truth(intercept=1, slope=0, start=0, noise=1, sds={"therapist": 2.0}, effects={"therapist": {"H0": 0.5}})
     rows = [{"therapist": "H0"}, {"therapist": NEW}, {"therapist": NEW}]
     assert truth.expected(rows).tolist() == [1.5, 1.0, 1.0]
     drawn = truth.expected(rows, rng=np.random.default_rng(1))
