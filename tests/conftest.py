@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,11 @@ def data_folder() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
+def shared_data() -> Iterator[Path]:
+    """The folder of real data, named to the library too for as long as the tests run."""
     folder = data_folder()
     if folder is None:
         pytest.skip("the real data sets are not here; set OUTCOMEMODELS_DATA to their folder")
-    return folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OUTCOMEMODELS_DATA", str(folder))
+        yield folder

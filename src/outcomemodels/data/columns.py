@@ -6,7 +6,6 @@ import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,17 @@ from numpy.typing import NDArray
 
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.data.encode import Encoded, encode
-from outcomemodels.data.plausible import score_range
 from outcomemodels.data.raw import Raw, raw_column
+from outcomemodels.data.rows import (
+    check_dates,
+    check_key,
+    check_levels,
+    check_outcomes,
+    check_scores,
+    link_assessments,
+)
 from outcomemodels.errors import DataError, SchemaError
-from outcomemodels.schema import Established, Facet, Field, Grain, Kind, Occasion, Schema, Statistic
+from outcomemodels.schema import Established, Facet, Field, Grain, Kind, Schema, Statistic
 
 RESERVED = frozenset({*(g.value for g in Grain), "assessment"})
 LONG_NEEDS = ("measure", "weeks", "score")
@@ -61,8 +67,9 @@ def from_columns(
     encoded: dict[tuple[str, str], Encoded] = {}
     for field in schema.of_table("main"):
         encoded["main", field.name] = encode(raws[field.name], field, table=table)
-    _check_key(schema, encoded, raws, table)
-    _check_dates(schema, encoded, raws, table)
+    check_levels(schema, encoded, raws, table)
+    check_key(schema, encoded, raws, table)
+    check_dates(schema, encoded, raws, table)
     episode: NDArray[np.int32] | None = None
     if assessments is not None:
         schema, long = _columns(schema, _with_measure(schema, assessments), "assessment", assessment_table)
@@ -72,9 +79,9 @@ def from_columns(
             encoded["assessment", field.name] = encode(
                 long[field.name], field, table=assessment_table, labels=same.labels if same else ()
             )
-        episode = _link(schema, encoded, long, assessment_table)
-        _check_scores(schema, encoded, long, assessment_table)
-    _check_outcomes(schema, encoded, table, assessment_table)
+        episode = link_assessments(schema, encoded, long, assessment_table)
+        check_scores(schema, encoded, long, assessment_table)
+    check_outcomes(schema, encoded, table, assessment_table)
     return PaulDataset(schema, _arrays(schema, encoded, n, episode))
 
 
@@ -205,152 +212,6 @@ def _length(raws: Mapping[str, Raw], table: str) -> int:
             "the table has no rows", table=table, accepted="at least one row below the header", mend="check the export"
         )
     return n
-
-
-# -- rows ------------------------------------------------------------------------------------------------------
-
-
-def row_groups(parts: list[NDArray[Any]]) -> NDArray[np.int64]:
-    """One whole number per distinct combination of codes."""
-    out = np.zeros(len(parts[0]), dtype=np.int64)
-    for part in parts:
-        _, inverse = np.unique(part, return_inverse=True)
-        merged = out * (int(inverse.max()) + 1) + inverse
-        _, out = np.unique(merged, return_inverse=True)
-        out = out.astype(np.int64)
-    return out
-
-
-def _spell(fields: list[Field], raws: Mapping[str, Raw], row: int) -> str:
-    return ", ".join(f"{f.source} {raws[f.name].show(row)}" for f in fields)
-
-
-def _check_key(schema: Schema, encoded: Mapping[tuple[str, str], Encoded], raws: Mapping[str, Raw], table: str) -> None:
-    keys = [f for f in schema.of_table("main") if f.key]
-    if not keys:
-        return
-    group = row_groups([encoded["main", f.name].values for f in keys])
-    counts = np.bincount(group)
-    if counts.max() <= 1:
-        return
-    order = np.argsort(group, kind="stable")
-    repeated = np.flatnonzero(counts > 1)
-    starts = np.searchsorted(group[order], repeated)
-    rows = []
-    for g, s in zip(repeated[:6].tolist(), starts[:6].tolist(), strict=True):
-        same = order[s : s + counts[g]]
-        listed = ", ".join(str(int(i) + 1) for i in same[:4]) + (" …" if len(same) > 4 else "")
-        rows.append(f"{_spell(keys, raws, int(same[0]))} in rows {listed}")
-    rows += [""] * (len(repeated) - len(rows))
-    name = " + ".join(f.source for f in keys)
-    raise DataError(
-        f"{len(repeated)} keys occur more than once",
-        table=table,
-        column=name,
-        rows=rows,
-        accepted=f"one row per {schema.grain.value}, each with its own {name}",
-        mend="drop the repeats, or add the column that tells them apart to the key; if rows are scores in time, "
-        "declare score and weeks under [assessments.fields]",
-    )
-
-
-_ORDER = (Occasion.START, Occasion.DURING, Occasion.END, Occasion.FOLLOW_UP)
-
-
-def _check_dates(
-    schema: Schema, encoded: Mapping[tuple[str, str], Encoded], raws: Mapping[str, Raw], table: str
-) -> None:
-    dated = [f for f in schema.of_table("main") if f.kind is Kind.DATE and f.occasion is not None]
-    dated.sort(key=lambda f: _ORDER.index(Occasion(f.occasion or "start")))
-    for early, late in pairwise(dated):
-        if early.occasion == late.occasion:
-            continue
-        first, last = encoded["main", early.name].values, encoded["main", late.name].values
-        reversed_ = np.flatnonzero(~np.isnat(first) & ~np.isnat(last) & (last < first))
-        if len(reversed_):
-            raise DataError(
-                f"{late.name!r} comes before {early.name!r} in {len(reversed_)} rows",
-                table=table,
-                column=late.source,
-                facet=late.facet.value,
-                rows=[f"row {i + 1}: {_spell([early, late], raws, int(i))}" for i in reversed_],
-                accepted=f"{early.source} on or before {late.source}",
-                mend="check for day and month exchanged, or for the two columns exchanged",
-            )
-
-
-# -- assessments -----------------------------------------------------------------------------------------------
-
-
-def _link(
-    schema: Schema, encoded: Mapping[tuple[str, str], Encoded], long: Mapping[str, Raw], table: str
-) -> NDArray[np.int32]:
-    keys = [f for f in schema.of_table("main") if f.key]
-    ours = [encoded["main", f.name].values for f in keys]
-    theirs = [encoded["assessment", f.name].values for f in keys]
-    both = row_groups([np.concatenate([a, b]) for a, b in zip(ours, theirs, strict=True)])
-    n = len(ours[0])
-    row_of = np.full(int(both.max()) + 1, -1, dtype=np.int32)
-    row_of[both[:n]] = np.arange(n, dtype=np.int32)
-    episode = row_of[both[n:]]
-    orphans = np.flatnonzero(episode < 0)
-    if len(orphans):
-        fields = [f for f in schema.of_table("assessment") if f.name in {k.name for k in keys}]
-        raise DataError(
-            f"{len(orphans)} assessments belong to no episode",
-            table=table,
-            column=" + ".join(f.source for f in fields),
-            rows=[f"row {i + 1}: {_spell(fields, long, int(i))}" for i in orphans],
-            accepted="keys that occur in the main table",
-            mend="add the missing episodes, or drop these assessments",
-        )
-    return np.asarray(episode, dtype=np.int32)
-
-
-def _check_scores(
-    schema: Schema, encoded: Mapping[tuple[str, str], Encoded], long: Mapping[str, Raw], table: str
-) -> None:
-    """Scores within their own instrument's range, measure by measure."""
-    field = next(f for f in schema.of_table("assessment") if f.name == "score")
-    if field.low is not None or field.high is not None:
-        return
-    measures = encoded["assessment", "measure"]
-    scores = encoded["assessment", "score"].values
-    for code, measure in enumerate(measures.labels):
-        known = score_range(measure)
-        if known is None:
-            continue
-        bad = np.flatnonzero((measures.values == code) & ((scores < known.low) | (scores > known.high)))
-        if len(bad):
-            raise DataError(
-                f"{len(bad)} {measure} scores lie outside {known.low:g} to {known.high:g}",
-                table=table,
-                column=field.source,
-                facet=field.facet.value,
-                rows=[f"row {i + 1}: {long['score'].show(int(i))}" for i in bad],
-                accepted=f"{known.low:g} to {known.high:g}: {known.reason}",
-                mend="mend these scores or the measure's name; declare low and high if the form was scored otherwise",
-            )
-
-
-def _check_outcomes(
-    schema: Schema, encoded: Mapping[tuple[str, str], Encoded], table: str, assessment_table: str
-) -> None:
-    for field in schema:
-        scored = field.facet in (Facet.OUTCOME, Facet.FUNCTIONING) and field.occasion != "start"
-        counted = field.statistic in (Statistic.VALUE, Statistic.MEAN, Statistic.EVENTS, Statistic.EFFECT)
-        if not (scored and counted) or field.kind.is_labelled or field.kind is Kind.DATE:
-            continue
-        missing = encoded[field.table, field.name].missing
-        if (missing > 0).all():
-            raise DataError(
-                f"outcome {field.name!r} is missing in all {len(missing)} rows",
-                table=table if field.table == "main" else assessment_table,
-                column=field.source,
-                facet=field.facet.value,
-                accepted="at least one value",
-                mend=f"check that {field.source!r} is the column meant, or drop the field from the schema",
-            )
 
 
 # -- arrays ----------------------------------------------------------------------------------------------------

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import difflib
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
 
 from outcomemodels.data.columns import from_columns
 from outcomemodels.data.dataset import PaulDataset
+from outcomemodels.data.sources import SOURCES, Source, find_source, locate
 from outcomemodels.errors import FileError
 from outcomemodels.schema import Assignment, Direction, Established, Facet, Field, Grain, Kind, Occasion, Schema
 
@@ -22,7 +25,9 @@ def load(name: str) -> PaulDataset:
     Parameters
     ----------
     name : str
-        ``"beat_the_blues"`` is embedded.
+        ``"beat_the_blues"`` is embedded. The others are found below the folder (or the http address of a mirror)
+        that the environment variable ``OUTCOMEMODELS_DATA`` names, and checked by SHA-256; :func:`available` lists
+        them with their licences.
 
     Returns
     -------
@@ -31,11 +36,48 @@ def load(name: str) -> PaulDataset:
     Raises
     ------
     FileError
-        If there is no data set of that name.
+        If there is no data set of that name, or its files are not at hand; says where to get them.
+
+    Examples
+    --------
+    >>> import outcomemodels as om
+    >>> om.load("beat_the_blues").measures
+    ('bdi',)
     """
     if name == "beat_the_blues":
         return beat_the_blues()
-    raise FileError(f"no data set {name!r}", accepted="beat_the_blues")
+    source = find_source(name)
+    if source is None:
+        known = [s.name for s in (EMBEDDED, *SOURCES)]
+        near = difflib.get_close_matches(name, known, n=3)
+        raise FileError(
+            f"no data set {name!r}",
+            accepted=", ".join(known),
+            mend=f"did you mean {near[0]!r}?" if near else "read your own tables with outcomemodels.read",
+        )
+    from outcomemodels.data.shareable import READERS
+
+    data = READERS[name](locate(source))
+    schema = replace(
+        data.schema,
+        source=data.schema.source or f"{source.citation}; {source.origin}".lstrip("; "),
+        licence=data.schema.licence or source.licence,
+    )
+    return PaulDataset(schema, data.arrays)
+
+
+def available() -> dict[str, str]:
+    """Names :func:`load` knows, each with one line: what it is and under which licence."""
+    return {s.name: f"{s.title} [{s.licence}]" for s in (EMBEDDED, *SOURCES)}
+
+
+EMBEDDED = Source(
+    "beat_the_blues",
+    "computerised CBT against treatment as usual in primary care, 100 clients (embedded)",
+    "GPL-2",
+    "data set BtheB of the R package HSAUR3",
+    (),
+)
 
 
 BEAT_THE_BLUES = Schema(

@@ -14,6 +14,7 @@ from outcomemodels.data.columns import from_columns
 from outcomemodels.data.dataset import PaulDataset, unknown_label
 from outcomemodels.data.nhs_measures import MARGINS, measures_cells
 from outcomemodels.data.nhs_proms import proms_cells
+from outcomemodels.data.rows import row_groups
 from outcomemodels.data.tables import Limits, open_table
 from outcomemodels.errors import DataError, FileError
 from outcomemodels.schema import Field, Schema
@@ -92,28 +93,15 @@ def read_nhs_annual(
     place = Path(folder)
     _check_level(level, problem_level)
     kind, file = _find(place, level)
-    raw = open_table(file, wanted=None, text=TEXT, limits=Limits())
-    columns = {name: np.asarray(_plain(values), dtype=None) for name, values in raw.values.items()}
+    columns = open_table(file, wanted=None, text=TEXT, limits=Limits()).arrays()
     columns = _rows_of(columns, level, _asked_years(years, columns, file.name))
+    columns, note = _once(columns)
     if kind == "proms":
         schema, cells = proms_cells(columns, level=level, problem_level=problem_level)
     else:
         schema, cells = measures_cells(columns, level=level, breakdown=breakdown, fine=problem_level == "specific")
-    schema = _without_empty(schema, cells)
+    schema = _without_empty(replace(schema, notes=(*schema.notes, *note)), cells)
     return from_columns(schema, cells, table=file.name)
-
-
-def _plain(values: Any) -> NDArray[Any]:
-    """Arrow column as numpy: objects for text (None where null), float64 for numbers."""
-    import pyarrow as pa
-
-    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    if pa.types.is_dictionary(array.type):
-        labels = np.array([*array.dictionary.to_pylist(), None], dtype=object)
-        return np.asarray(labels[array.indices.fill_null(len(labels) - 1).to_numpy(zero_copy_only=False)])
-    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
-        return np.asarray(array.cast(pa.float64()).to_numpy(zero_copy_only=False))
-    return np.array(array.to_pylist(), dtype=object)
 
 
 def _check_level(level: str, problem_level: str) -> None:
@@ -162,6 +150,20 @@ def _rows_of(columns: Mapping[str, NDArray[Any]], level: str, years: list[str]) 
     if "org_type" in columns and level in ("england", "region"):
         keep &= columns["org_type"] == ("England" if level == "england" else "Commissioning Region")
     return {name: values[keep] for name, values in columns.items()}
+
+
+def _once(columns: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """Rows the publisher printed twice, alike but for the organisation's name, are kept once, and noted."""
+    parts = [v.astype(str) if v.dtype == object else v for name, v in columns.items() if name != "org_name"]
+    group = row_groups(parts)
+    _, first = np.unique(group, return_index=True)
+    if len(first) == len(group):
+        return columns, ()
+    twice = np.setdiff1d(np.arange(len(group)), first)
+    codes = sorted({str(c) for c in columns["org_code"][twice]})
+    first.sort()
+    note = f"{len(twice)} rows published twice under two names of {', '.join(codes)} are kept once"
+    return {name: v[first] for name, v in columns.items()}, (note,)
 
 
 def _without_empty(schema: Schema, cells: Mapping[str, Any]) -> Schema:

@@ -90,6 +90,7 @@ def measures_cells(
     if margin.field:
         cells, group = _groups(cells, breakdown, fine)
         cells[margin.field] = group
+    cells["recoverable"] = cells["finished_course_treatment_count"] - cells["not_at_caseness_count"]
     cells["org_name"] = latest_names(cells["org_code"], cells["org_name"], cells["reporting_period"])
     return _schema(level, breakdown, margin), cells
 
@@ -133,7 +134,11 @@ def _schema(level: str, breakdown: str, margin: Margin) -> Schema:
     group = () if not margin.field else (_group_field(breakdown, margin),)
     better, worse = Direction.HIGHER_IS_BETTER, Direction.LOWER_IS_BETTER
     finished = "finished_course_treatment_count"
-    notes = ["one-way margins of the same people: never add across breakdowns; no therapist, no therapy, no cost"]
+    notes = (
+        "one-way margins of the same people: never add across breakdowns; no therapist, no therapy, no cost",
+        "recovery counts out of those who finished less those not at caseness at the start: the published percentages "
+        "follow this national formula, which keeps finishers without paired scores in the denominator",
+    )
     return Schema(
         name=f"nhs_tt_measures_{level}",
         grain=Grain.CELL,
@@ -150,8 +155,8 @@ def _schema(level: str, breakdown: str, margin: Margin) -> Schema:
             count("finished", finished, missing, "finished a course: two or more treatment appointments"),
             count("at_caseness", "at_caseness_count", missing, "of these, at or above the clinical cut-off at start"),
             count("not_caseness", "not_at_caseness_count", missing, "of these, below the clinical cut-off at start"),
-            *events("recovery", "recovery", "at_caseness_count", better, missing),
-            *events("reliable_recovery", "reliable_recovery", "at_caseness_count", better, missing),
+            *events("recovery", "recovery", "recoverable", better, missing),
+            *events("reliable_recovery", "reliable_recovery", "recoverable", better, missing),
             *events("reliable_improvement", "improvement", finished, better, missing),
             *events("reliable_deterioration", "deterioration", finished, worse, missing),
             *events("no_reliable_change", "no_reliable_change", finished, None, missing),

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from outcomemodels.data.columns import from_columns, row_groups
+from outcomemodels.data.columns import from_columns
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.data.raw import Raw, raw_column
+from outcomemodels.data.rows import row_groups
 from outcomemodels.data.tables import MAX_ROWS, Columns, Limits, open_table
 from outcomemodels.errors import DataError, SchemaError
 from outcomemodels.schema import Field, Schema

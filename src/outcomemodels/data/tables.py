@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from outcomemodels.data.files import check_text, open_text
 from outcomemodels.errors import DataError, DependencyError, FileError
 
@@ -54,6 +57,10 @@ class Columns:
 
     table: str
     values: Mapping[str, Any]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Numpy arrays: objects for text (None where null), float64 for numbers."""
+        return {name: plain_array(values) for name, values in self.values.items()}
 
 
 def open_table(source: Any, *, wanted: Sequence[str] | None, text: Sequence[str], limits: Limits) -> Columns:
@@ -271,3 +278,16 @@ def _check_rows(n_rows: int, n_columns: int, table: str, limits: Limits, held: i
 
 def _no_rows(table: str) -> DataError:
     return DataError("the table has no rows", table=table, accepted="at least one row", mend="check the export")
+
+
+def plain_array(values: Any) -> NDArray[Any]:
+    """Arrow column as numpy: objects for text (None where null), float64 for numbers."""
+    import pyarrow as pa
+
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if pa.types.is_dictionary(array.type):
+        labels = np.array([*array.dictionary.to_pylist(), None], dtype=object)
+        return np.asarray(labels[array.indices.fill_null(len(labels) - 1).to_numpy(zero_copy_only=False)])
+    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
+        return np.asarray(array.cast(pa.float64()).to_numpy(zero_copy_only=False))
+    return np.array(array.to_pylist(), dtype=object)
