@@ -162,6 +162,14 @@ def test_numpy_numbers_are_numbers() -> None:
     assert json.dumps(made.to_dict()["client"]) == '{"age": 34, "phq9_start": 3.5}'
 
 
+def test_in_words_without_what_the_data_lack(design: Design) -> None:
+    from dataclasses import replace
+
+    bare = replace(design, factors={"treatment": design.factors["treatment"]})
+    assert Question().sentence() == "Which treatment for a client, seen by a new therapist in a new setting?"
+    assert Question().sentence(bare) == "Which treatment for a client?"
+
+
 def test_in_words() -> None:
     assert (
         Question(problem="PTSD", treatments=("CBT", "IPT"), therapist=UNKNOWN, setting={"region": "North"}).sentence()
