@@ -145,7 +145,7 @@ def test_prorating_and_reversal():
 def test_user_instruments(tmp_path):
     path = tmp_path / "ours.toml"
     path.write_text(
-        'version = "u1"\n[instruments.ers]\nlow = 0\nhigh = 40\ndirection = "lower_is_better"\ncaseness = 15\n'
+        'version = "u1"\n[instruments.ers]\nlow=0\nhigh=40\ndirection = "lower_is_better"\ncaseness = 15\n'
     )
     assert read_instruments(path)["ers"].tag("caseness") == "user"
     for text, error, said in (

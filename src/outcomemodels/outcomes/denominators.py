@@ -65,7 +65,7 @@ class Rate:
 
 
 def rates(result: RuleResult, referrals: ReferralScores) -> tuple[Rate, ...]:
-    """Every outcome over every denominator, discharged referrals only.
+    """Compute every outcome over every denominator, discharged referrals only.
 
     Raises
     ------
@@ -117,7 +117,9 @@ def published_rate(
     finished: float,
     not_at_caseness: float,
 ) -> float:
-    """National formula from published counts: recovery over finished minus not at caseness, others over finished.
+    """Apply the national formula to published counts.
+
+    Recovery is over finished minus not at caseness, improvement and deterioration over finished.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Outcome multiverse: does the ranking of treatments or services survive another rule or denominator?
+"""Outcome multiverse: whether a ranking of treatments or services survives another rule or denominator.
 
 Descriptive rates in every universe; no case-mix adjustment and no uncertainty, so it shows how far
 *definitions* move a ranking, never which service is better.
@@ -57,7 +57,7 @@ class Multiverse:
 
 
 def rule_variants(rule: OutcomeRule) -> tuple[OutcomeRule, ...]:
-    """Return the rule and the variants an analyst could defend: operators, caseness, recovery, mixed change, dose."""
+    """Return the rule and variants an analyst could defend: operators, caseness, recovery, mixed change, dose."""
     name = rule.version
     return (
         rule,

@@ -69,7 +69,7 @@ class ChangeResult:
 
 
 def reliable_change_size(*, sd: float, reliability: float, critical: float = 1.96) -> float:
-    """Smallest reliable change of Jacobson and Truax, ``critical · sd · √(2 (1 − reliability))``, in score points.
+    """Smallest reliable change, ``critical · sd · √(2 (1 − reliability))``, in score points.
 
     Raises
     ------
@@ -209,7 +209,7 @@ def anchored_change(
     percent: float | None = None,
     direction: Direction = Direction.LOWER_IS_BETTER,
 ) -> ChangeResult:
-    """Judge change against an agreed size: score points (an anchor's smallest important change) or % of the pre score.
+    """Judge change against an agreed size: score points, or per cent of the pre score.
 
     A change that reaches the size counts. A pre score of zero or less has no percentage: not assessed.
 
@@ -246,7 +246,9 @@ def clinically_significant(
     functional: tuple[float, float] | None = None,
     direction: Direction = Direction.LOWER_IS_BETTER,
 ) -> dict[str, int]:
-    """Count clients recovered, improved, unchanged, deteriorated, harmed (reliable change and the cut-off crossed).
+    """Count clients recovered, improved, unchanged, deteriorated and harmed.
+
+    Recovered and harmed changed reliably *and* crossed the cut-off.
 
     For ``ha`` the cut-off and the post score are those of true scores, as Hageman and Arrindell (1999)
     propose, which needs ``reliability`` and ``functional`` norms; ``cutoff`` then only says who was

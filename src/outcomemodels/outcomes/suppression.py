@@ -79,7 +79,7 @@ def suppress(
     """
     if smallest < 1 or base < 1:
         raise DataError(f"smallest {smallest}, base {base}", accepted="whole numbers of 1 or more")
-    columns = {str(k): np.asarray(table[k]) for k in table}
+    columns = {str(k): np.asarray(v) for k, v in table.items()}
     if len({c.shape for c in columns.values()}) > 1:
         raise DataError("columns differ in length", rows=[f"{k}: {c.shape}" for k, c in columns.items()])
     pairs = {} if rates is None else dict(rates)
@@ -111,7 +111,8 @@ def suppress(
         columns[name] = np.floor(100 * np.minimum(share, 1.0) + 0.5)
     shown = "below" if not keep_zero else "from 1 to below"
     note = (
-        f"Counts {shown} {smallest} are suppressed ({sum(hidden.values())} cells), others rounded to the nearest {base}"
+        f"Counts {shown} {smallest} are suppressed ({sum(hidden.values())} cells), "
+        f"others rounded to the nearest {base}"
         + ("; rates are whole per cent of rounded counts." if pairs else ".")
     )
     return Suppressed(columns=columns, hidden=hidden, note=note)
