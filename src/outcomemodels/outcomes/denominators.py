@@ -1,14 +1,14 @@
 """The same outcome over four denominators, with worst- and best-case bounds for those never assessed.
 
-=============  =======================================================
-========================================== name           denominator of recovery rates
-of improvement and deterioration rates =============  =======================================================
-========================================== national       finished − finished not at caseness
-finished complete_case  finished, paired, at caseness                            finished and paired entered
-discharged, one or more treatment contacts, not known    discharged, one or more treatment contacts
-               to be below caseness
-all_referred   discharged, not known to be below caseness               discharged
-=============  =======================================================  ==========================================
+=============  ===============================================  ========================================
+name           clients in recovery rates                        clients in improvement and deterioration
+=============  ===============================================  ========================================
+national       finished − finished not at caseness              finished
+complete_case  finished, paired, at caseness                    finished and paired
+entered        discharged, a treatment contact, not known to    discharged, a treatment contact
+               be below caseness
+all_referred   discharged, not known to be below caseness       discharged
+=============  ===============================================  ========================================
 
 The bounds replace every unassessed outcome by failure or by success (Manski 1990): nothing else is assumed.
 """
@@ -79,19 +79,7 @@ def rates(result: RuleResult, referrals: ReferralScores) -> tuple[Rate, ...]:
         raise DataError(
             f"{result.n} results for {referrals.n} referrals", accepted="the referrals that were scored"
         )
-    ended = referrals.discharged
-    who: dict[str, NDArray[np.bool_]] = {
-        "national": result.finished,
-        "complete_case": result.finished & result.paired,
-        "entered": ended & (referrals.treatment_contacts >= 1),
-        "all_referred": ended,
-    }
-    events = {
-        "recovery": result.recovered == Flag.YES,
-        "reliable_recovery": result.reliable_recovery == Flag.YES,
-        "improvement": result.reliable == ReliableChange.IMPROVED,
-        "deterioration": result.reliable == ReliableChange.DETERIORATED,
-    }
+    who, events = members(result, referrals), outcomes_of(result)
     out = []
     for name in DENOMINATORS:
         for outcome in OUTCOMES:
@@ -108,6 +96,27 @@ def rates(result: RuleResult, referrals: ReferralScores) -> tuple[Rate, ...]:
                 )
             )
     return tuple(out)
+
+
+def members(result: RuleResult, referrals: ReferralScores) -> dict[str, NDArray[np.bool_]]:
+    """Who belongs to each denominator before those below caseness are taken out, dims (referral,)."""
+    ended = referrals.discharged
+    return {
+        "national": result.finished,
+        "complete_case": result.finished & result.paired,
+        "entered": ended & (referrals.treatment_contacts >= 1),
+        "all_referred": ended,
+    }
+
+
+def outcomes_of(result: RuleResult) -> dict[str, NDArray[np.bool_]]:
+    """Who is known to have each outcome, dims (referral,)."""
+    return {
+        "recovery": result.recovered == Flag.YES,
+        "reliable_recovery": result.reliable_recovery == Flag.YES,
+        "improvement": result.reliable == ReliableChange.IMPROVED,
+        "deterioration": result.reliable == ReliableChange.DETERIORATED,
+    }
 
 
 def published_rate(

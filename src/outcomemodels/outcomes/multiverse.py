@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from outcomemodels.errors import DataError
-from outcomemodels.outcomes.criteria import Flag, Operator, ReliableChange
-from outcomemodels.outcomes.denominators import DENOMINATORS, OUTCOMES
+from outcomemodels.outcomes.criteria import Flag, Operator
+from outcomemodels.outcomes.denominators import DENOMINATORS, OUTCOMES, members, outcomes_of
 from outcomemodels.outcomes.referrals import ReferralScores
 from outcomemodels.outcomes.rules import OutcomeRule, apply_rule
 
@@ -57,7 +57,7 @@ class Multiverse:
 
 
 def rule_variants(rule: OutcomeRule) -> tuple[OutcomeRule, ...]:
-    """Return the rule and variants an analyst could defend: operators, caseness, recovery, mixed change, dose."""
+    """Return the rule and variants an analyst could defend: operators, caseness, recovery, dose."""
     name = rule.version
     return (
         rule,
@@ -116,19 +116,7 @@ def outcome_multiverse(
     universes, tops, bottoms = [], [], []
     for rule in rules:
         result = apply_rule(rule, referrals)
-        ended = referrals.discharged
-        who = {
-            "national": result.finished,
-            "complete_case": result.finished & result.paired,
-            "entered": ended & (referrals.treatment_contacts >= 1),
-            "all_referred": ended,
-        }
-        hit = {
-            "recovery": result.recovered == Flag.YES,
-            "reliable_recovery": result.reliable_recovery == Flag.YES,
-            "improvement": result.reliable == ReliableChange.IMPROVED,
-            "deterioration": result.reliable == ReliableChange.DETERIORATED,
-        }
+        who, hit = members(result, referrals), outcomes_of(result)
         case = result.at_caseness != Flag.NO
         for outcome in outcomes:
             for denominator in denominators:
