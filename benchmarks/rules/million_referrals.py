@@ -30,9 +30,8 @@ def main(n: int = 1_000_000) -> None:
         problem=problem, problem_labels=labels, treatment_contacts=contacts, discharged=gone,
     )  # fmt: skip
     result = apply_rule(rule, scores)
-    print(
-        f"{n:,} referrals, {rule.version}: {time.perf_counter() - start:.2f} s; finished {result.finished.mean():.3f}"
-    )
+    seconds = time.perf_counter() - start
+    print(f"{n:,} referrals, {rule.version}: {seconds:.2f} s; finished {result.finished.mean():.3f}")
 
 
 if __name__ == "__main__":

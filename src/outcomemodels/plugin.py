@@ -14,18 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from outcomemodels.design import (
-    NEW,
-    UNKNOWN,
-    Batch,
-    Column,
-    Crossing,
-    Design,
-    Factor,
-    Number,
-    Response,
-    Unseen,
-)
+from outcomemodels.design import NEW, UNKNOWN, Batch, Column, Crossing, Design, Factor, Number, Response, Unseen
 from outcomemodels.errors import NeedsError, SpecError
 from outcomemodels.priors import Prior, Priors
 from outcomemodels.schema import Facet

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outcomemodels.audit import AuditReport, audit_dataset
@@ -11,9 +12,10 @@ from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.design import Design, build_design
 from outcomemodels.design.formula import parse_formula
 from outcomemodels.errors import BlockedError, SpecError
+from outcomemodels.estimands import Answer, Question, answer_from
 from outcomemodels.fit import Fit, assemble
 from outcomemodels.inference.settings import Engine, Settings
-from outcomemodels.plugin import OutcomeModel, resolve_priors
+from outcomemodels.plugin import LinearModel, OutcomeModel, resolve_priors
 from outcomemodels.priors import Prior
 from outcomemodels.registry import checked, load_model
 from outcomemodels.spec import Family, ModelSpec

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from outcomemodels.plugin import Block, Design, LinearStructure
+from outcomemodels.plugin import Block, Design, LinearStructure, SpecError
 from outcomemodels.posterior import EXPECTED, OUTCOME, column_dim, corr_name, effect_name, sd_name
 
 if TYPE_CHECKING:
