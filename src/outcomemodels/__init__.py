@@ -1,0 +1,84 @@
+"""What works for whom in psychotherapy, as far as the data allow.
+
+The verbs are :func:`read`, :func:`load`, :func:`audit`, :func:`fit`, :func:`ask` and :func:`report`; everything
+heavy is imported on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from outcomemodels.auditing import AuditReport
+    from outcomemodels.data.dataset import PaulDataset
+    from outcomemodels.data.embedded import load
+    from outcomemodels.data.nhs_annual import read_nhs_annual
+    from outcomemodels.data.read import read
+    from outcomemodels.design import NEW, UNKNOWN
+    from outcomemodels.errors import OutcomeModelsError
+    from outcomemodels.estimands import Answer, Question
+    from outcomemodels.fitted import Fit
+    from outcomemodels.priors import Prior
+    from outcomemodels.schema import Field, Schema
+    from outcomemodels.spec import ModelSpec
+    from outcomemodels.workflow import ask, audit, fit, load_fit, report
+
+__version__ = "0.1.0.dev0"
+
+_HOMES = {
+    "read": "outcomemodels.data.read",
+    "load": "outcomemodels.data.embedded",
+    "read_nhs_annual": "outcomemodels.data.nhs_annual",
+    "audit": "outcomemodels.workflow",
+    "fit": "outcomemodels.workflow",
+    "ask": "outcomemodels.workflow",
+    "report": "outcomemodels.workflow",
+    "load_fit": "outcomemodels.workflow",
+    "Question": "outcomemodels.estimands",
+    "NEW": "outcomemodels.design",
+    "UNKNOWN": "outcomemodels.design",
+    "Answer": "outcomemodels.estimands",
+    "AuditReport": "outcomemodels.auditing",
+    "Field": "outcomemodels.schema",
+    "Fit": "outcomemodels.fitted",
+    "ModelSpec": "outcomemodels.spec",
+    "OutcomeModelsError": "outcomemodels.errors",
+    "PaulDataset": "outcomemodels.data.dataset",
+    "Prior": "outcomemodels.priors",
+    "Schema": "outcomemodels.schema",
+}
+
+__all__ = [
+    "read",
+    "load",
+    "read_nhs_annual",
+    "audit",
+    "fit",
+    "ask",
+    "report",
+    "load_fit",
+    "Question",
+    "NEW",
+    "UNKNOWN",
+    "Answer",
+    "AuditReport",
+    "Field",
+    "Fit",
+    "ModelSpec",
+    "OutcomeModelsError",
+    "PaulDataset",
+    "Prior",
+    "Schema",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'outcomemodels' has no attribute {name!r}; it offers {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from outcomemodels.design import NEW, UNKNOWN, Batch, Column, Crossing, Design, Factor, Number, Response, Unseen
+from outcomemodels.design import (
+    NEW,
+    UNKNOWN,
+    Batch,
+    Column,
+    Crossing,
+    Design,
+    Factor,
+    Number,
+    Response,
+    Unseen,
+)
 from outcomemodels.errors import NeedsError, SpecError
 from outcomemodels.priors import Prior, Priors
 from outcomemodels.schema import Facet
@@ -191,8 +202,6 @@ def resolve_priors(model: OutcomeModel, design: Design, overrides: Mapping[str, 
     priors: dict[str, Any] = dict(model.default_priors(design))
     for name, prior in overrides.items():
         if name not in priors:
-            raise SpecError(
-                f"model {model.info.name!r} has no prior called {name!r}", accepted=", ".join(priors)
-            )
+            raise SpecError(f"model {model.info.name!r} has no prior called {name!r}", accepted=", ".join(priors))
         priors[name] = prior
     return priors

@@ -91,9 +91,7 @@ class Prior:
         return cls("constant", (float(value),))
 
     def __repr__(self) -> str:
-        inside = ", ".join(
-            f"{k}={v:.4g}" for k, v in zip(PARAMETERS[self.name], self.values, strict=True)
-        )
+        inside = ", ".join(f"{k}={v:.4g}" for k, v in zip(PARAMETERS[self.name], self.values, strict=True))
         return f"{self.name}({inside})"
 
     def to_dict(self) -> dict[str, Any]:
@@ -158,7 +156,7 @@ class Prior:
         """Independent draws by inversion."""
         if self.name == "constant":
             return np.full(size, self.values[0])
-        return self.ppf(rng.uniform(size=size))
+        return np.asarray(self.ppf(rng.uniform(size=size)), dtype=float)
 
     @property
     def spread(self) -> float:
@@ -181,9 +179,7 @@ class Prior:
             case "normal":
                 return pm.Normal(name, self.values[0], self.values[1], dims=dims)
             case "student_t":
-                return pm.StudentT(
-                    name, nu=self.values[0], mu=self.values[1], sigma=self.values[2], dims=dims
-                )
+                return pm.StudentT(name, nu=self.values[0], mu=self.values[1], sigma=self.values[2], dims=dims)
             case "half_normal":
                 return pm.HalfNormal(name, self.values[0], dims=dims)
             case "half_student_t":
@@ -212,10 +208,10 @@ class _HalfT:
 
     def logpdf(self, x: NDArray[np.float64] | float) -> NDArray[np.float64]:
         x = np.asarray(x, dtype=float)
-        return np.where(x < 0, -np.inf, np.log(2) + self._t().logpdf(x))
+        return np.asarray(np.where(x < 0, -np.inf, np.log(2) + self._t().logpdf(x)), dtype=float)
 
     def cdf(self, x: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        return np.maximum(0.0, 2 * np.asarray(self._t().cdf(x)) - 1)
+        return np.asarray(np.maximum(0.0, 2 * np.asarray(self._t().cdf(x)) - 1), dtype=float)
 
     def ppf(self, q: NDArray[np.float64] | float) -> NDArray[np.float64]:
         return np.asarray(self._t().ppf((1 + np.asarray(q)) / 2), dtype=float)

@@ -25,10 +25,7 @@ class Entry:
 def available(points: Iterable[EntryPoint] | None = None) -> tuple[Entry, ...]:
     """Registered models by name, without importing any."""
     found = entry_points(group=GROUP) if points is None else points
-    entries = {
-        Entry(p.name, p.dist.name if p.dist else "?", p.dist.version if p.dist else "?", p.value)
-        for p in found
-    }
+    entries = {Entry(p.name, p.dist.name if p.dist else "?", p.dist.version if p.dist else "?", p.value) for p in found}
     return tuple(sorted(entries, key=lambda e: (e.name, e.distribution)))
 
 

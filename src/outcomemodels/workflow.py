@@ -7,13 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from outcomemodels.audit import AuditReport, audit_dataset
+from outcomemodels.auditing import AuditReport, audit_dataset
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.design import Design, build_design
 from outcomemodels.design.formula import parse_formula
-from outcomemodels.errors import BlockedError, SpecError
+from outcomemodels.errors import BlockedError, QuestionError, SpecError
 from outcomemodels.estimands import Answer, Question, answer_from
-from outcomemodels.fit import Fit, assemble
+from outcomemodels.fitted import Fit, assemble
 from outcomemodels.inference.settings import Engine, Settings
 from outcomemodels.plugin import LinearModel, OutcomeModel, resolve_priors
 from outcomemodels.priors import Prior
@@ -80,8 +80,8 @@ def fit(
     SpecError, NeedsError, BlockedError, FitError, PluginError
         For a specification the data cannot carry, a blocking audit finding, or a failed fit.
     """
-    plugin = load_model(model) if isinstance(model, str) else checked(model)
     settings = Settings(engine=engine, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress)
+    plugin = load_model(model) if isinstance(model, str) else checked(model)
     spec = ModelSpec(
         outcome=outcome or _only_outcome(data, formula),
         model=plugin.info.name,
@@ -93,14 +93,100 @@ def fit(
         priors=tuple((priors or {}).items()),
         accept=tuple(accept),
     )
+    return fit_spec(data, spec, model=plugin, settings=settings)
+
+
+def fit_spec(
+    data: PaulDataset, spec: ModelSpec, *, model: OutcomeModel | None = None, settings: Settings | None = None
+) -> Fit:
+    """Fit a :class:`ModelSpec`; ``fit`` with its choices already made. Raises as :func:`fit` does."""
+    plugin = load_model(spec.model) if model is None else model
+    chosen = Settings() if settings is None else settings
     design = build_design(data, spec)
     seen = consult(data, design, accept=spec.accept)
-    resolved = resolve_priors(plugin, design, dict(spec.priors))
+    priors = resolve_priors(plugin, design, dict(spec.priors))
 
     from outcomemodels.inference.fit import sample
 
-    tree = sample(plugin, design, resolved, settings)
-    return assemble(tree, design, spec, resolved, provenance=_provenance(data, tree, settings), audit=seen)
+    tree = sample(plugin, design, priors, chosen)
+    return assemble(tree, design, spec, priors, provenance=_provenance(data, tree, chosen), audit=seen)
+
+
+def prior_predictive(
+    data: PaulDataset, spec: ModelSpec, *, model: OutcomeModel | None = None, draws: int = 500, seed: int = 1
+) -> xr.DataTree:
+    """Draw parameters and outcomes from the prior of a spec, before any fit.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``prior`` (parameters), ``prior_predictive`` and ``observed_data`` (``outcome``, dims (obs,)).
+    """
+    import xarray as xr
+
+    from outcomemodels.inference.nuts import sample_prior
+
+    plugin = load_model(spec.model) if model is None else model
+    design = build_design(data, spec)
+    graph = plugin.build(design, resolve_priors(plugin, design, dict(spec.priors)))
+    parameters, outcomes = sample_prior(graph, draws=draws, seed=seed)
+    observed = xr.Dataset() if design.response is None else xr.Dataset({"outcome": ("obs", design.response.y)})
+    return xr.DataTree.from_dict({"prior": parameters, "prior_predictive": outcomes, "observed_data": observed})
+
+
+def ask(fit: Fit, question: Question, *, probability: float = 0.95, seed: int | None = None) -> Answer:
+    """Put Paul's question to a fit.
+
+    Parameters
+    ----------
+    fit : Fit
+    question : Question
+    probability : float
+        Of the intervals.
+    seed : int, optional
+        For draws of new therapists and settings; the seed of the fit when absent, so that asking twice answers alike.
+
+    Raises
+    ------
+    QuestionError
+        If the question names a field or label the fit does not know.
+    PluginError
+        If the model that was fitted is not installed.
+    """
+    from outcomemodels.inference.predict import predict_linear
+
+    model = load_model(fit.spec.model)
+    if not isinstance(model, LinearModel):
+        raise QuestionError(
+            f"model {model.info.name!r} offers no linear form, and only linear models can be asked yet",
+            mend="give the plugin a linear(design, priors) method",
+        )
+    asked = question.counterfactual(fit.design)
+    structure = model.linear(asked, fit.priors)
+    posterior = fit.posterior
+    draws = predict_linear(
+        structure, asked, posterior, seed=int(fit.provenance.get("seed", 1)) if seed is None else seed
+    )
+    return answer_from(
+        question,
+        asked,
+        draws,
+        structure=structure,
+        posterior=posterior,
+        verdict=fit.verdict,
+        probability=probability,
+    )
+
+
+def load_fit(path: str | Path) -> Fit:
+    """Read a fit that :meth:`Fit.save` wrote.
+
+    Raises
+    ------
+    FileError
+        If the file is absent, damaged or not a fit.
+    """
+    return Fit.load(path)
 
 
 def consult(data: PaulDataset, design: Design, *, accept: Sequence[str]) -> dict[str, object]:
@@ -113,7 +199,9 @@ def consult(data: PaulDataset, design: Design, *, accept: Sequence[str]) -> dict
     """
     report = audit_dataset(data)
     used = {name for column in design.columns for name, _ in column.parts}
-    blocking = report.blocking(outcome=design.outcome, covariates=tuple(sorted(used)))
+    blocking = report.blocking(
+        outcome=design.outcome, covariates=tuple(sorted(used)), batches=[b.by for b in design.batches]
+    )
     refused = [f for f in blocking if f.name not in accept]
     if refused:
         raise BlockedError(
@@ -131,7 +219,10 @@ def _only_outcome(data: PaulDataset, formula: str) -> str:
     if len(data.outcomes) == 1:
         return data.outcomes[0]
     raise SpecError(
-        "which outcome?", facet="outcome", accepted=", ".join(data.outcomes) or "none declared", mend="say outcome=…"
+        "which outcome?",
+        facet="outcome",
+        accepted=", ".join(data.outcomes) or "none declared",
+        mend="say outcome=…",
     )
 
 

@@ -31,9 +31,7 @@ def one(phq, gad=(NAN, NAN, 0), problem="F411", contacts=2, discharged=True, **o
 
 
 def verdicts(result: RuleResult) -> tuple[int, int, int, int]:
-    return tuple(
-        int(a[0]) for a in (result.at_caseness, result.recovered, result.reliable, result.reliable_recovery)
-    )
+    return tuple(int(a[0]) for a in (result.at_caseness, result.recovered, result.reliable, result.reliable_recovery))
 
 
 VECTORS = [

@@ -130,9 +130,19 @@ class PaulDataset:
             if f.facet in (Facet.OUTCOME, Facet.FUNCTIONING)
             and f.statistic in (Statistic.VALUE, Statistic.MEAN, Statistic.EVENTS, Statistic.EFFECT)
             and f.occasion != "start"
+            and not f.of
             and f.kind in (Kind.CONTINUOUS, Kind.COUNT)
         ]
         return (*self.measures, *ends)
+
+    def missing(self, name: str, table: str | None = None) -> NDArray[Any]:
+        """Reason each value is missing ("blank", "suppressed", "not stated" …), an empty string where it is not."""
+        variable = self.variable(name, table)
+        if f"{variable}_missing" not in self.arrays:
+            return np.full(self.arrays[variable].shape, "", dtype=object)
+        held = self.arrays[f"{variable}_missing"]
+        reasons = np.array(["", *json.loads(held.attrs["reasons"])[1:]], dtype=object)
+        return np.asarray(reasons[np.asarray(held.values, dtype=np.int64)])
 
     # -- new datasets from this one --------------------------------------------------------------------------
 
@@ -167,9 +177,7 @@ class PaulDataset:
         for name, wanted in labels.items():
             known = [str(v) for v in self.labels(name)]
             asked = [wanted] if isinstance(wanted, str) else list(wanted)
-            for label in asked:
-                if label not in known:
-                    raise unknown_label(label, known, column=name)
+            asked = [_as_known(label, known, self.schema[name]) for label in asked]
             mask &= np.isin(self.codes(name), [known.index(a) for a in asked])
         return self.select(mask)
 
@@ -183,9 +191,7 @@ class PaulDataset:
 
         columns: dict[str, Any] = {}
         for f in self.schema.of_table("main"):
-            columns[f.name] = (
-                self.strings(f.name, "main") if f.kind.is_labelled else self.values(f.name, "main")
-            )
+            columns[f.name] = self.strings(f.name, "main") if f.kind.is_labelled else self.values(f.name, "main")
         return pd.DataFrame(columns)
 
     # -- identity and storage ----------------------------------------------------------------------------------
@@ -245,6 +251,19 @@ class PaulDataset:
         from outcomemodels.data.show import html_of
 
         return html_of(self)
+
+
+def _as_known(label: str, known: list[str], field: Field) -> str:
+    """A label of the data, or another spelling of one that the field's typology knows ("PTSD")."""
+    if label in known:
+        return label
+    if field.typology:
+        from outcomemodels.schema.typologies import load_typology
+
+        meant = load_typology(field.typology).canonical(label)
+        if meant in known:
+            return meant
+    raise unknown_label(label, known, column=field.name, facet=field.facet.value)
 
 
 def unknown_label(label: str, known: list[str], *, column: str, facet: str | None = None) -> DataError:

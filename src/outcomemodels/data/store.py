@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -66,7 +67,7 @@ def read_dataset(path: str | Path) -> xr.Dataset:
     path = Path(path)
     engine = _engine(path)
     try:
-        with xr.open_dataset(path, engine=engine, **_zarr(engine)) as opened:
+        with xr.open_dataset(path, engine=engine, backend_kwargs=_zarr(engine)) as opened:
             return opened.load()
     except (OSError, KeyError, ValueError) as error:
         raise _damaged(path, error) from error
@@ -77,13 +78,13 @@ def read_tree(path: str | Path) -> xr.DataTree:
     path = Path(path)
     engine = _engine(path)
     try:
-        with xr.open_datatree(path, engine=engine, **_zarr(engine)) as opened:
+        with xr.open_datatree(path, engine=engine, backend_kwargs=_zarr(engine)) as opened:
             return opened.load()
     except (OSError, KeyError, ValueError) as error:
         raise _damaged(path, error) from error
 
 
-def _zarr(engine: str) -> dict[str, bool]:
+def _zarr(engine: str) -> dict[str, Any]:
     return {"consolidated": False} if engine == "zarr" else {}
 
 

@@ -62,9 +62,7 @@ def build_design(data: PaulDataset, spec: ModelSpec) -> Design:
         client=client,
     )
     if spec.noise_by and spec.noise_by not in factors:
-        raise SpecError(
-            f"noise_by={spec.noise_by!r} is not a labelled field", accepted=", ".join(factors)
-        )
+        raise SpecError(f"noise_by={spec.noise_by!r} is not a labelled field", accepted=", ".join(factors))
     present = np.isfinite(response.y)
     dropped = {f"{spec.outcome} missing": int((~present).sum())}
     for name in _numbers_used(terms, numbers):
@@ -79,7 +77,7 @@ def build_design(data: PaulDataset, spec: ModelSpec) -> Design:
             rows=[f"{reason}: {count}" for reason, count in dropped.items()],
             mend="drop the covariate that is missing, or choose another outcome",
         )
-    keep = np.flatnonzero(present)
+    keep = np.flatnonzero(present).astype(np.int32)
     response = Response(response.kind, response.y[keep], response.n[keep], response.sd[keep])
     factors = {n: _kept_factor(f, keep) for n, f in factors.items()}
     numbers = {n: _kept_number(v, keep) for n, v in numbers.items()}
@@ -284,9 +282,7 @@ def _kept_number(number: Number, keep: IntArray) -> Number:
 # -- columns ---------------------------------------------------------------------------------------------------
 
 
-def _columns(
-    terms: Terms, factors: dict[str, Factor], numbers: dict[str, Number]
-) -> tuple[Column, ...]:
+def _columns(terms: Terms, factors: dict[str, Factor], numbers: dict[str, Number]) -> tuple[Column, ...]:
     present = {frozenset(t) for t in terms.fixed}
     has_intercept = frozenset() in present
     out: list[Column] = [Column("intercept", (), 0.0, 1.0)] if has_intercept else []

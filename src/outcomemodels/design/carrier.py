@@ -283,9 +283,7 @@ class Design:
         else:
             unique, inverse = np.unique(stacked, axis=0, return_inverse=True)
             codes = inverse.reshape(-1).astype(np.int32)
-        levels = tuple(
-            tuple(f.levels[c] for f, c in zip(factors, combination, strict=True)) for combination in unique
-        )
+        levels = tuple(tuple(f.levels[c] for f, c in zip(factors, combination, strict=True)) for combination in unique)
         weight = np.ones(self.n_obs) if self.response is None else self.response.n
         count = np.bincount(codes, weights=weight, minlength=len(levels))
         return Crossing(by, levels, codes.astype(np.int32), count)
@@ -302,9 +300,7 @@ class Design:
             by_name = {c.name: c for c in self.columns}
             if column not in by_name:
                 if column not in self.numbers:
-                    raise SpecError(
-                        f"no column {column!r}", accepted=", ".join([*by_name, *self.numbers])
-                    )
+                    raise SpecError(f"no column {column!r}", accepted=", ".join([*by_name, *self.numbers]))
                 number = self.numbers[column]
                 return number.values - number.centre
             column = by_name[column]
@@ -393,6 +389,8 @@ def _numbers(number: Number, rows: Sequence[Mapping[str, str | float | Unseen]])
             out[i] = float(value)
         except ValueError:
             raise QuestionError(
-                f"{value!r} is not a number", column=number.name, accepted=f"a number in {number.units or 'its units'}"
+                f"{value!r} is not a number",
+                column=number.name,
+                accepted=f"a number in {number.units or 'its units'}",
             ) from None
     return out

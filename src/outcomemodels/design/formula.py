@@ -86,9 +86,7 @@ def _terms(right: str) -> tuple[list[tuple[str, ...]], list[tuple[tuple[str, ...
     try:
         described = model_description(f"response ~ {right}")
     except Exception as error:  # formulae raises a family of its own plus built-in ones
-        raise SpecError(
-            f"cannot parse {right!r}: {error}", accepted="outcome ~ terms + (terms | factor)"
-        ) from error
+        raise SpecError(f"cannot parse {right!r}: {error}", accepted="outcome ~ terms + (terms | factor)") from error
     fixed: list[tuple[str, ...]] = []
     bars: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     for term in described.terms:
@@ -103,8 +101,6 @@ def _names(term: object) -> tuple[str, ...]:
     names: list[str] = []
     for component in getattr(term, "components", ()):
         if type(component).__name__ != "Variable":
-            raise SpecError(
-                f"the formula calls a function: {component}", accepted="plain column names", mend=MEND
-            )
+            raise SpecError(f"the formula calls a function: {component}", accepted="plain column names", mend=MEND)
         names.append(str(component.name))
     return tuple(names)

@@ -207,8 +207,7 @@ def _check(terms: Terms, factors: Mapping[str, Factor], numbers: Mapping[str, Nu
                     f"slopes of {':'.join(what)!r} by {':'.join(bar.by)!r} are not slopes of one number",
                     column=":".join(what),
                     accepted="numeric fields: " + (", ".join(numbers) or "none"),
-                    mend="cross the labelled field with the factor instead: "
-                    f"{':'.join((*bar.by, *what))!r} as a batch",
+                    mend=f"cross the labelled field with the factor instead: {':'.join((*bar.by, *what))!r} as a batch",
                 )
 
 

@@ -1,7 +1,11 @@
-"""The NUTS engine: any plugin's graph, sampled by nutpie through PyMC."""
+"""The NUTS engine: any plugin's graph, compiled by PyTensor and sampled by nutpie.
+
+nutpie is called directly: through ``pm.sample`` the same small model took 87 s instead of 13 s, cold, on two cores.
+"""
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +17,9 @@ from outcomemodels.posterior import EXPECTED, OUTCOME
 
 if TYPE_CHECKING:
     import pymc as pm
+
+STATS = ("diverging", "energy", "depth", "n_steps", "step_size", "step_size_bar", "mean_tree_accept", "logp")
+"""Statistics of the sampler that are kept; the rest is the sampler's own book-keeping."""
 
 HELPERS = ("z_", "lkj_")
 """Prefixes of variables that exist only to sample well; they are not kept."""
@@ -26,37 +33,37 @@ def sample_nuts(model: pm.Model, settings: Settings) -> xr.DataTree:
     FitError
         If the density is not finite at the start, or the sampler stops.
     """
-    import pymc as pm
+    import nutpie
 
     keep = [v.name for v in (*model.free_RVs, *model.deterministics) if is_kept(v.name)]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree: Any = pm.sample(
+            compiled: Any = nutpie.compile_pymc_model(model, var_names=keep)
+            tree: Any = nutpie.sample(
+                compiled,
                 draws=settings.draws,
                 tune=settings.tune,
                 chains=settings.chains,
-                cores=min(settings.chains, 2),
-                random_seed=settings.seed,
+                cores=min(settings.chains, os.cpu_count() or 1),
+                seed=settings.seed,
                 target_accept=settings.target_accept,
-                progressbar=settings.progress,
-                var_names=keep,
-                model=model,
-                compute_convergence_checks=False,
+                save_warmup=False,
+                progress_bar=settings.progress,
             )
     except Exception as error:
         raise FitError(
             f"sampling stopped: {type(error).__name__}: {error}",
             rows=_not_finite(model),
-            accepted="a log density that is finite at the starting point",
+            accepted="a log density that is finite at the starting point, and only continuous parameters",
             mend="check the outcome for values outside the family's support, then the priors and the batches",
         ) from error
     posterior = tree["posterior"].to_dataset()
-    drop = [str(n) for n in posterior.data_vars if not is_kept(str(n))]
+    stats = tree["sample_stats"].to_dataset()
     return xr.DataTree.from_dict(
         {
-            "posterior": posterior.drop_vars(drop),
-            "sample_stats": tree["sample_stats"].to_dataset(),
+            "posterior": posterior[[name for name in keep if name in posterior]],
+            "sample_stats": stats[[name for name in STATS if name in stats]],
         }
     )
 
@@ -68,9 +75,7 @@ def sample_prior(model: pm.Model, *, draws: int, seed: int) -> tuple[xr.Dataset,
     keep = [v.name for v in (*model.free_RVs, *model.deterministics) if is_kept(v.name)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree: Any = pm.sample_prior_predictive(
-            draws=draws, random_seed=seed, model=model, var_names=[*keep, OUTCOME]
-        )
+        tree: Any = pm.sample_prior_predictive(draws=draws, random_seed=seed, model=model, var_names=[*keep, OUTCOME])
     predictive = tree["prior_predictive"].to_dataset()
     return tree["prior"].to_dataset(), predictive
 

@@ -108,9 +108,7 @@ def _block(
 
 def _index_of(levels: tuple[tuple[str, ...], ...], labels: list[tuple[str, ...]]) -> dict[tuple[int, ...], int]:
     position = [{label: i for i, label in enumerate(each)} for each in labels]
-    return {
-        tuple(position[j][label] for j, label in enumerate(level)): i for i, level in enumerate(levels)
-    }
+    return {tuple(position[j][label] for j, label in enumerate(level)): i for i, level in enumerate(levels)}
 
 
 def _key_effects(
@@ -161,5 +159,3 @@ def _new(
             z = np.einsum("sij,sj->si", factor, z)
         fresh[key] = sds * z
     return fresh[key]
-
-

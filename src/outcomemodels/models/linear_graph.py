@@ -1,7 +1,8 @@
 """The PyMC graph of a LinearStructure: one place where the linear form becomes a model.
 
-Effects are centred for blocks whose rows say more about a level than the batch does, judged by one-way analysis of
-variance of the outcome, and non-centred otherwise; both are the same density (Betancourt & Girolami 2015, arXiv:1312.0906).
+Effects are centred for blocks whose rows say more about a level than the batch does, judged by one-way analysis
+of variance of the outcome, and non-centred otherwise; both are the same density (Betancourt & Girolami 2015,
+arXiv:1312.0906).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from outcomemodels.plugin import Block, Design, LinearStructure, SpecError
+from outcomemodels.plugin import Block, Design, LinearStructure
 from outcomemodels.posterior import EXPECTED, OUTCOME, column_dim, corr_name, effect_name, sd_name
 
 if TYPE_CHECKING:
@@ -67,9 +68,7 @@ def _coefficients(structure: LinearStructure) -> Any:
         mean = np.array([p.values[0] for p in structure.column_priors])
         sd = np.array([p.values[1] for p in structure.column_priors])
         return pm.Normal("beta", mean, sd, dims="column")
-    parts = [
-        p.create(f"beta_{i}") for i, p in enumerate(structure.column_priors)
-    ]
+    parts = [p.create(f"beta_{i}") for i, p in enumerate(structure.column_priors)]
     return pm.Deterministic("beta", pt.stack(parts), dims="column")
 
 
@@ -90,10 +89,31 @@ def _effects(block: Block, structure: LinearStructure) -> Any:
     z = pm.Normal(f"z_{block.id}", dims=(block.dim, columns))
     if block.correlation is None:
         return pm.Deterministic(name, z * sds, dims=(block.dim, columns))
-    corr = pm.LKJCorr(f"lkj_{block.id}", n=len(block.columns), eta=block.correlation.values[0])
-    pm.Deterministic(corr_name(block.id), corr, dims=(columns, f"{columns}_bis"))
-    factor = pt.linalg.cholesky(corr)
+    factor = _correlation_factor(block.id, len(block.columns), block.correlation.values[0])
+    pm.Deterministic(corr_name(block.id), pt.dot(factor, factor.T), dims=(columns, f"{columns}_bis"))
     return pm.Deterministic(name, pt.dot(z, (sds[:, None] * factor).T), dims=(block.dim, columns))
+
+
+def _correlation_factor(block: str, size: int, eta: float) -> Any:
+    """Cholesky factor of an LKJ correlation matrix by canonical partial correlations.
+
+    Partial correlation (i, j), j < i counted from 0, is 2 B - 1 with B ~ Beta(b, b) and b = eta + (size - 2 - j) / 2
+    (Lewandowski, Kurowicka & Joe 2009, doi 10.1016/j.jmva.2009.04.008).
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    rows: list[list[Any]] = [[pt.constant(1.0)] + [pt.constant(0.0)] * (size - 1)]
+    for i in range(1, size):
+        left: Any = pt.constant(1.0)
+        row: list[Any] = []
+        for j in range(i):
+            shape = eta + (size - 2 - j) / 2
+            partial = 2 * pm.Beta(f"lkj_{block}_{i}{j}", shape, shape) - 1
+            row.append(partial * pt.sqrt(left))
+            left = left * (1 - partial**2)
+        rows.append([*row, pt.sqrt(left), *[pt.constant(0.0)] * (size - 1 - i)])
+    return pt.stack([pt.stack(row) for row in rows])
 
 
 def _is_centred(block: Block, structure: LinearStructure) -> bool:
@@ -163,6 +183,4 @@ def _gaussian(structure: LinearStructure, expected: Any) -> None:
         degrees = response.n - 1
         squares = np.nan_to_num(degrees * response.sd**2)
         per_obs = sd * np.ones(len(response.y)) if len(structure.noise) == 1 else sd
-        pm.Potential(
-            "within_cells", (-degrees * pt.log(per_obs) - squares / (2 * per_obs**2)).sum()
-        )
+        pm.Potential("within_cells", (-degrees * pt.log(per_obs) - squares / (2 * per_obs**2)).sum())

@@ -21,9 +21,7 @@ class Operator(StrEnum):
     AT_LEAST = ">="
     ABOVE = ">"
 
-    def reached(
-        self, value: NDArray[np.floating], threshold: float | NDArray[np.floating]
-    ) -> NDArray[np.bool_]:
+    def reached(self, value: NDArray[np.floating], threshold: float | NDArray[np.floating]) -> NDArray[np.bool_]:
         """Whether each value reaches the threshold; a missing value never does.
 
         Differences of decimal scores (3.00 − 2.27) miss their decimal value in the last bit, so comparisons

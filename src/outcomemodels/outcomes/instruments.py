@@ -119,13 +119,9 @@ def _parse(text: str, name: str, *, strict_tags: bool) -> InstrumentSet:
     if not isinstance(version, str) or not version:
         raise SchemaError(f"{name} names no version", table=name, accepted='version = "our-clinic-1"')
     if not isinstance(tables, dict) or not tables:
-        raise SchemaError(
-            f"{name} lists no instruments", table=name, accepted="at least one [instruments.NAME] table"
-        )
+        raise SchemaError(f"{name} lists no instruments", table=name, accepted="at least one [instruments.NAME] table")
     if not isinstance(sources, dict):
-        raise SchemaError(
-            f"{name}: 'sources' is not a table", table=name, accepted='[sources] with KEY = "reference"'
-        )
+        raise SchemaError(f"{name}: 'sources' is not a table", table=name, accepted='[sources] with KEY = "reference"')
     made = tuple(_instrument(n, d, name) for n, d in tables.items())
     known = {str(k) for k in sources}
     for instrument in made:
@@ -138,9 +134,7 @@ def _parse(text: str, name: str, *, strict_tags: bool) -> InstrumentSet:
                     accepted="verified:KEY with KEY under [sources], memory, memory-low, user",
                 )
         if strict_tags and (instrument.valid_from is None or not instrument.citation):
-            raise SchemaError(
-                f"shipped instrument {instrument.name!r} lacks citation or valid_from", table=name
-            )
+            raise SchemaError(f"shipped instrument {instrument.name!r} lacks citation or valid_from", table=name)
     return InstrumentSet(
         version=version,
         title=str(raw.get("title", "")),
@@ -175,9 +169,7 @@ def _instrument(name: str, raw: object, table: str) -> Instrument:
         )
     for key in ("low", "high", "direction"):
         if key not in raw:
-            raise SchemaError(
-                f"instrument {name!r} has no {key}", table=table, column=name, accepted=f"{key} = ..."
-            )
+            raise SchemaError(f"instrument {name!r} has no {key}", table=table, column=name, accepted=f"{key} = ...")
     values: dict[str, Any] = dict(raw)
     for key in _TEXT:
         if key in values and not isinstance(values[key], str):
@@ -185,12 +177,7 @@ def _instrument(name: str, raw: object, table: str) -> Instrument:
     for key in _NUMBERS:
         if key in values:
             number = values[key]
-            if (
-                isinstance(number, bool)
-                or not isinstance(number, int | float)
-                or abs(number) > 1e9
-                or number != number
-            ):
+            if isinstance(number, bool) or not isinstance(number, int | float) or abs(number) > 1e9 or number != number:
                 raise wrong(key, number, "a finite number")
             values[key] = float(number)
     if "items" in values and (isinstance(values["items"], bool) or not isinstance(values["items"], int)):

@@ -140,9 +140,7 @@ def apply_rule(rule: OutcomeRule, referrals: ReferralScores) -> RuleResult:
     reliable = np.sign(moved_depression + moved_anxiety).astype(np.int8)
     if rule.mixed_change != "none":
         mixed = moved_depression * moved_anxiety == -1
-        wins = (
-            ReliableChange.IMPROVED if rule.mixed_change == "improved_wins" else ReliableChange.DETERIORATED
-        )
+        wins = ReliableChange.IMPROVED if rule.mixed_change == "improved_wins" else ReliableChange.DETERIORATED
         reliable[mixed] = wins
     reliable[~paired] = ReliableChange.NOT_ASSESSED
 
@@ -165,9 +163,7 @@ def _wanted(rule: OutcomeRule, referrals: ReferralScores) -> NDArray[np.int8]:
     """Code of the descriptor's own anxiety measure, dims (referral,)."""
     names = rule.anxiety_measures
     of_label = [names.index(rule.measure_of(label)) for label in referrals.problem_labels]
-    table = np.asarray(
-        [*of_label, names.index(rule.default_anxiety)], dtype=np.int8
-    )  # code -1 takes the last
+    table = np.asarray([*of_label, names.index(rule.default_anxiety)], dtype=np.int8)  # code -1 takes the last
     return np.asarray(table[referrals.problem])
 
 

@@ -103,10 +103,11 @@ class Field:
             )
         if len(set(self.levels)) != len(self.levels):
             raise SchemaError(f"field {self.name!r} lists a level twice", column=self.name, rows=self.levels)
+        for end in ("low", "high"):
+            if getattr(self, end) is not None:
+                object.__setattr__(self, end, float(getattr(self, end)))
         if self.low is not None and self.high is not None and self.low > self.high:
-            raise SchemaError(
-                f"field {self.name!r} has low {self.low} above high {self.high}", column=self.name
-            )
+            raise SchemaError(f"field {self.name!r} has low {self.low} above high {self.high}", column=self.name)
 
     @property
     def source(self) -> str:
@@ -218,10 +219,7 @@ class Schema:
                 mend="update outcomemodels, or redraft the file with 'outcomemodels schema init'",
             )
         main = [_field_from(n, d, "main") for n, d in raw.get("fields", {}).items()]
-        long = [
-            _field_from(n, d, "assessment")
-            for n, d in raw.get("assessments", {}).get("fields", {}).items()
-        ]
+        long = [_field_from(n, d, "assessment") for n, d in raw.get("assessments", {}).get("fields", {}).items()]
         if not main:
             raise SchemaError("the schema lists no fields", accepted="at least one [fields.NAME] table")
         return cls(
@@ -308,6 +306,4 @@ def _member[E: Enum](enum: type[E], value: object, key: str, name: str) -> E:
         return enum(value)
     except ValueError:
         where = f"field {name!r}: " if name else ""
-        raise SchemaError(
-            f"{where}{value!r} is not a {key}", column=name or None, accepted=_choices(enum)
-        ) from None
+        raise SchemaError(f"{where}{value!r} is not a {key}", column=name or None, accepted=_choices(enum)) from None

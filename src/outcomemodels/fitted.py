@@ -21,7 +21,7 @@ from outcomemodels.spec import ModelSpec
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fit:
-    """What ``outcomemodels.fit`` returns.
+    """What ``outcomemodels.fitted`` returns.
 
     Parameters
     ----------
@@ -91,12 +91,12 @@ class Fit:
 
     def __repr__(self) -> str:
         design, seen = self.design, self.provenance
-        batches = ", ".join(
-            f"{b.name} ({len(design.crossing(b.by).levels)})" for b in design.batches
-        )
+        batches = ", ".join(f"{b.name} ({len(design.crossing(b.by).levels)})" for b in design.batches)
         lines = [
-            f"Fit of {design.outcome!r} by model {self.spec.model!r} ({design.family}, {seen.get('engine', '?')} engine)",
-            f"  data     {design.n_obs:,} rows ({design.unit_of_analysis}), {seen.get('title') or seen.get('name', '')}",
+            f"Fit of {design.outcome!r} by model {self.spec.model!r}"
+            f" ({design.family}, {seen.get('engine', '?')} engine)",
+            f"  data     {design.n_obs:,} rows ({design.unit_of_analysis}),"
+            f" {seen.get('title') or seen.get('name', '')}",
             f"  columns  {', '.join(c.name for c in design.columns)}",
             f"  batches  {batches or 'none'}",
             f"  verdict  {'passed' if self.verdict.passed else 'FAILED: ' + ' '.join(self.verdict.sentences)}",
@@ -125,8 +125,6 @@ def assemble(
     groups["observed_data"] = xr.Dataset({"outcome": ("obs", stored["y"].values)})
     groups["constant_data"] = stored
     tree = xr.DataTree.from_dict(groups)
-    attrs = {**sampled.attrs, "format": FORMAT, "spec": spec.to_json()}
-    tree.attrs = put_json(
-        attrs, priors=priors_to_dict(priors), provenance=dict(provenance), audit=dict(audit)
-    )
+    attrs = {**{str(k): v for k, v in sampled.attrs.items()}, "format": FORMAT, "spec": spec.to_json()}
+    tree.attrs = put_json(attrs, priors=priors_to_dict(priors), provenance=dict(provenance), audit=dict(audit))
     return Fit.from_tree(tree)

@@ -1,0 +1,81 @@
+"""Sessions: ``nox -s lint types tests plugins docs bench minimal calibration``."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "uv"
+nox.options.sessions = ["lint", "types", "tests"]
+
+PYTHONS = ["3.12", "3.13"]
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    arguments = [item for group in groups for item in ("--group", group)]
+    session.run_install(
+        "uv",
+        "sync",
+        "--active",
+        "--quiet",
+        "--no-default-groups",
+        *arguments,
+        env={"VIRTUAL_ENV": session.virtualenv.location, "UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
+    )
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: ``nox -s lint``."""
+    install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy, strict: ``nox -s types``."""
+    install(session, "lint")
+    session.run("mypy")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests: ``nox -s tests-3.13 -- tests/data``."""
+    install(session, "test")
+    session.run("pytest", "-q", *session.posargs)
+
+
+@nox.session
+def calibration(session: nox.Session) -> None:
+    """Slow statistical tier, simulation-based calibration included: ``nox -s calibration``."""
+    install(session, "test")
+    session.run("pytest", "-q", "-m", "calibration", *session.posargs)
+
+
+@nox.session
+def plugins(session: nox.Session) -> None:
+    """Install the example model as an outside package and run its own tests: ``nox -s plugins``."""
+    install(session, "test")
+    session.run("pytest", "-q", "tests/test_registry.py", *session.posargs)
+
+
+@nox.session
+def minimal(session: nox.Session) -> None:
+    """Only the hard dependencies and pytest: ``nox -s minimal``."""
+    install(session)
+    session.install("pytest", "import-linter")
+    session.run("pytest", "-q", "tests/contracts", "tests/schema", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation: ``nox -s docs``."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "-b", "html", "docs", "docs/_build")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Benchmarks; see benchmarks/README.md: ``nox -s bench``."""
+    install(session, "test", "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)

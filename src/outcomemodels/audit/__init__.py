@@ -1,1 +1,0 @@
-"""What the data can and cannot say; looks, never changes."""

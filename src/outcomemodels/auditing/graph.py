@@ -1,0 +1,75 @@
+"""Connectedness: who bridges the treatments. Contrasts across components rest on assumptions, not on data.
+
+References
+----------
+Abowd, Creecy & Kramarz (2002), Computing person and firm effects using linked longitudinal data, LEHD TP-2002-06.
+Jochmans & Weidner (2019), Fixed-effect regressions on network data, doi 10.3982/ECTA14605.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components as components_of
+
+
+@dataclass(frozen=True, slots=True)
+class Connectedness:
+    """The bipartite graph of treatments and a grouping (therapists, services).
+
+    ``component_of_treatment`` dims (treatment,) and ``component_of_group`` dims (group,) hold component numbers,
+    -1 for levels that do not occur; ``bridging`` counts groups seen with two or more treatments;
+    ``share_in_largest`` is the share of courses in the largest component.
+    """
+
+    n_components: int
+    component_of_treatment: NDArray[np.int32]
+    component_of_group: NDArray[np.int32]
+    bridging: int
+    groups: int
+    share_in_largest: float
+
+
+def connected_components(
+    treatment: NDArray[np.int32], group: NDArray[np.int32], weight: NDArray[np.float64] | None = None
+) -> Connectedness:
+    """Components of the graph that joins a treatment and a group for every course.
+
+    Parameters
+    ----------
+    treatment, group : array of int, dims (row,)
+        Codes; rows with a negative code are left out.
+    weight : array of float, dims (row,), optional
+        Courses a row stands for.
+    """
+    seen = (treatment >= 0) & (group >= 0)
+    t, g = treatment[seen].astype(np.int64), group[seen].astype(np.int64)
+    w = np.ones(len(t)) if weight is None else np.asarray(weight, dtype=float)[seen]
+    n_t = int(treatment.max(initial=-1)) + 1
+    n_g = int(group.max(initial=-1)) + 1
+    pairs = np.unique(t * max(n_g, 1) + g)
+    left, right = pairs // max(n_g, 1), pairs % max(n_g, 1)
+    size = n_t + n_g
+    if size == 0 or len(pairs) == 0:
+        return Connectedness(0, np.full(n_t, -1, np.int32), np.full(n_g, -1, np.int32), 0, 0, float("nan"))
+    graph = coo_array((np.ones(len(pairs)), (left, right + n_t)), shape=(size, size))
+    _, label = components_of(graph, directed=False)
+    present = np.zeros(size, dtype=bool)
+    present[left] = True
+    present[right + n_t] = True
+    kept, renumbered = np.unique(label[present], return_inverse=True)
+    component = np.full(size, -1, dtype=np.int32)
+    component[present] = renumbered.astype(np.int32)
+    by_component = np.bincount(component[t], weights=w, minlength=len(kept))
+    degree = np.bincount(right, minlength=n_g)
+    return Connectedness(
+        n_components=len(kept),
+        component_of_treatment=component[:n_t],
+        component_of_group=component[n_t:],
+        bridging=int((degree >= 2).sum()),
+        groups=int((degree >= 1).sum()),
+        share_in_largest=float(by_component.max() / by_component.sum()),
+    )
