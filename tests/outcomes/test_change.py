@@ -90,7 +90,5 @@ def test_probability_of_change():
     assert p[0] == pytest.approx(0.975, abs=1e-4)
     assert p[1] == 0.5
     assert np.isnan(p[2])
-    unsure = probability_of_change(
-        [20.0], [20.0 - size], sd=6.0, reliability=0.9, reliability_n=20, draws=2000
-    )
+    unsure = probability_of_change([20.0], [20.0 - size], sd=6.0, reliability=0.9, reliability_n=20, draws=2000)
     assert 0.9 < unsure[0] < 0.975

@@ -19,9 +19,7 @@ from outcomemodels.outcomes.scoring import score_items
 from outcomemodels.outcomes.suppression import suppress
 
 ROOT = Path(os.environ.get("OUTCOMEMODELS_DATA") or Path(__file__).parents[3] / "shared" / "data")
-needs_data = pytest.mark.skipif(
-    not (ROOT / "nhs_tt_reference").exists(), reason="shared NHS tables are absent"
-)
+needs_data = pytest.mark.skipif(not (ROOT / "nhs_tt_reference").exists(), reason="shared NHS tables are absent")
 NAN = float("nan")
 
 
@@ -75,13 +73,9 @@ def test_england_funnel():
     for year, third in (("fy1819", "first_treatment"), ("fy2324", "accessing_services")):
         n = d[d.nhs_fy == year].set_index("measure")["count"]
         started = n.get(third, n.get("first_treatment"))
-        shares = funnel(
-            referred=n["referrals_received"], started=started, finished=n["finished_course_treatment"]
-        )
+        shares = funnel(referred=n["referrals_received"], started=started, finished=n["finished_course_treatment"])
         assert shares["lost_after_start"] == pytest.approx(0.467, abs=0.001)
-        assert shares["finished_of_referred"] == pytest.approx(
-            0.363 if year == "fy1819" else 0.367, abs=0.0006
-        )
+        assert shares["finished_of_referred"] == pytest.approx(0.363 if year == "fy1819" else 0.367, abs=0.0006)
 
 
 def test_rule_survives_json_and_operators_switch():
@@ -111,9 +105,7 @@ def test_out_of_range_is_refused():
 
 
 def test_suppression_says_so():
-    found = suppress(
-        {"service": ["a", "b"], "n": [4, 13], "d": [22, 98]}, counts=["n", "d"], rates={"pc": ("n", "d")}
-    )
+    found = suppress({"service": ["a", "b"], "n": [4, 13], "d": [22, 98]}, counts=["n", "d"], rates={"pc": ("n", "d")})
     assert np.isnan(found.columns["n"][0])
     assert found.columns["n"][1] == 15
     assert np.isnan(found.columns["pc"][0])
@@ -144,9 +136,7 @@ def test_prorating_and_reversal():
 
 def test_user_instruments(tmp_path):
     path = tmp_path / "ours.toml"
-    path.write_text(
-        'version = "u1"\n[instruments.ers]\nlow=0\nhigh=40\ndirection = "lower_is_better"\ncaseness = 15\n'
-    )
+    path.write_text('version = "u1"\n[instruments.ers]\nlow=0\nhigh=40\ndirection = "lower_is_better"\ncaseness = 15\n')
     assert read_instruments(path)["ers"].tag("caseness") == "user"
     for text, error, said in (
         ("version = 1", SchemaError, "version"),

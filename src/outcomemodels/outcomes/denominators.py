@@ -76,9 +76,7 @@ def rates(result: RuleResult, referrals: ReferralScores) -> tuple[Rate, ...]:
     IAPT data and publications.
     """
     if result.n != referrals.n:
-        raise DataError(
-            f"{result.n} results for {referrals.n} referrals", accepted="the referrals that were scored"
-        )
+        raise DataError(f"{result.n} results for {referrals.n} referrals", accepted="the referrals that were scored")
     who, events = members(result, referrals), outcomes_of(result)
     out = []
     for name in DENOMINATORS:

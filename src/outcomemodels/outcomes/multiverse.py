@@ -100,9 +100,7 @@ def outcome_multiverse(
     """
     codes = np.asarray(group)
     if codes.shape != (referrals.n,) or not np.issubdtype(codes.dtype, np.integer):
-        raise DataError(
-            f"'group' has shape {codes.shape}", column="group", accepted=f"{referrals.n} integer codes"
-        )
+        raise DataError(f"'group' has shape {codes.shape}", column="group", accepted=f"{referrals.n} integer codes")
     if codes.size and (codes.min() < -1 or codes.max() >= len(groups)):
         raise DataError("a group code has no label", column="group", accepted=f"-1 to {len(groups) - 1}")
     for given, known in ((outcomes, OUTCOMES), (denominators, DENOMINATORS)):

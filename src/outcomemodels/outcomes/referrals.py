@@ -100,14 +100,10 @@ class ReferralScores:
         """
         gone = np.asarray(discharged)
         if gone.dtype != np.bool_:
-            raise DataError(
-                "'discharged' is not boolean", column="discharged", accepted="an array of True and False"
-            )
+            raise DataError("'discharged' is not boolean", column="discharged", accepted="an array of True and False")
         n = gone.shape[0] if gone.ndim == 1 else -1
         if n < 0:
-            raise DataError(
-                "'discharged' is not one-dimensional", column="discharged", accepted="dims (referral,)"
-            )
+            raise DataError("'discharged' is not one-dimensional", column="discharged", accepted="dims (referral,)")
         codes, labels = _problem_codes(problem, problem_labels, n)
         return cls(
             depression=_pair("phq9", phq9_first, phq9_last, phq9_count, n),
@@ -130,9 +126,7 @@ def _problem_codes(
         names, codes = np.unique(texts, return_inverse=True)
         return np.asarray(codes, dtype=np.int32), tuple(str(x) for x in names)
     if not np.issubdtype(values.dtype, np.integer):
-        raise DataError(
-            "'problem' is not integer though labels are given", column="problem", accepted="integer codes"
-        )
+        raise DataError("'problem' is not integer though labels are given", column="problem", accepted="integer codes")
     wrong = np.flatnonzero((values < -1) | (values >= len(labels)))
     if wrong.size:
         raise DataError(
@@ -156,9 +150,7 @@ def _scores(name: str, values: ArrayLike, n: int) -> FloatArray:
     try:
         out = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(
-            f"{name!r} is not numeric", column=name, accepted="numbers, NaN for missing"
-        ) from error
+        raise DataError(f"{name!r} is not numeric", column=name, accepted="numbers, NaN for missing") from error
     if out.shape != (n,):
         raise DataError(f"{name!r} has shape {out.shape}", column=name, accepted=f"({n},)")
     return out
@@ -167,9 +159,7 @@ def _scores(name: str, values: ArrayLike, n: int) -> FloatArray:
 def _counts(name: str, values: ArrayLike, n: int) -> NDArray[np.integer]:
     out = np.asarray(values)
     if not np.issubdtype(out.dtype, np.integer):
-        raise DataError(
-            f"{name!r} is not integer", column=name, accepted="whole numbers; 0 when there are none"
-        )
+        raise DataError(f"{name!r} is not integer", column=name, accepted="whole numbers; 0 when there are none")
     if out.shape != (n,):
         raise DataError(f"{name!r} has shape {out.shape}", column=name, accepted=f"({n},)")
     if n and int(out.min()) < 0:

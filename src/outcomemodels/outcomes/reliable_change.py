@@ -82,9 +82,7 @@ def reliable_change_size(*, sd: float, reliability: float, critical: float = 1.9
     """
     _reliability(reliability)
     if not (sd > 0 and critical > 0):
-        raise DataError(
-            f"sd {sd} and critical value {critical} must be positive", accepted="positive numbers"
-        )
+        raise DataError(f"sd {sd} and critical value {critical} must be positive", accepted="positive numbers")
     return float(critical * sd * np.sqrt(2 * (1 - reliability)))
 
 

@@ -76,14 +76,10 @@ class OutcomeRule:
                 accepted=", ".join(names),
             )
         if len(set(names)) != len(names):
-            raise SchemaError(
-                f"rule {self.version!r} lists an anxiety measure twice", column="anxiety", rows=names
-            )
+            raise SchemaError(f"rule {self.version!r} lists an anxiety measure twice", column="anxiety", rows=names)
         for key, value in (("min_contacts", self.min_contacts), ("min_scores", self.min_scores)):
             if value < 1:
-                raise SchemaError(
-                    f"rule {self.version!r}: {key} is {value}", column=key, accepted="1 or more"
-                )
+                raise SchemaError(f"rule {self.version!r}: {key} is {value}", column=key, accepted="1 or more")
 
     @property
     def anxiety_measures(self) -> tuple[str, ...]:
@@ -132,9 +128,7 @@ class OutcomeRule:
         known = {self.depression.measure, *self.anxiety_measures}
         unknown = sorted((set(caseness or ()) | set(reliable or ())) - known)
         if unknown:
-            raise SchemaError(
-                f"rule {self.version!r} has no measures {unknown}", accepted=", ".join(sorted(known))
-            )
+            raise SchemaError(f"rule {self.version!r} has no measures {unknown}", accepted=", ".join(sorted(known)))
 
         def changed(c: Criterion) -> Criterion:
             return replace(

@@ -92,9 +92,7 @@ def suppress(
             values = columns[name].astype(np.float64)
         except (TypeError, ValueError) as error:
             raise DataError(f"{name!r} is not numeric", column=name, accepted="whole numbers") from error
-        wrong = np.flatnonzero(
-            (values < 0) | (np.isfinite(values) & (values != np.round(values))) | np.isinf(values)
-        )
+        wrong = np.flatnonzero((values < 0) | (np.isfinite(values) & (values != np.round(values))) | np.isinf(values))
         if wrong.size:
             raise DataError(
                 f"{name!r} is not a count",
@@ -112,7 +110,6 @@ def suppress(
     shown = "below" if not keep_zero else "from 1 to below"
     note = (
         f"Counts {shown} {smallest} are suppressed ({sum(hidden.values())} cells), "
-        f"others rounded to the nearest {base}"
-        + ("; rates are whole per cent of rounded counts." if pairs else ".")
+        f"others rounded to the nearest {base}" + ("; rates are whole per cent of rounded counts." if pairs else ".")
     )
     return Suppressed(columns=columns, hidden=hidden, note=note)
