@@ -186,9 +186,7 @@ def _decomposition(fit: Fit) -> tuple[tuple[str, ...], Figure, Table] | None:
         parts = decompose(fit.design, fit.posterior)
     except FitError:  # a model that is not a linear one
         return None
-    rows = [
-        {"id": c.id, "name": c.name, "mean": c.superpopulation.mean, "share": c.vpc.mean} for c in parts.components
-    ]
+    rows = [{"id": c.id, "name": c.name, "mean": c.superpopulation.mean, "share": c.vpc.mean} for c in parts.components]
     sentences = words.decomposition_sentences(rows, parts.units)
     return sentences, decomposition_figure(parts, id="paul"), decomposition_table(parts)
 

@@ -78,7 +78,8 @@ def answer_figure(answer: Answer, *, id: str) -> Figure:
     ]  # fmt: skip
     caption = (
         f"Left: expected {answer.outcome} under each treatment. Right: difference from {answer.reference}. Points are "
-        f"posterior means, bars {answer.interval:.0%} intervals."
+        f"posterior means, bars {answer.interval:.0%} intervals; those on the left include how much people and places "
+        "not in the data differ."
     )
     return Figure(id, _svg(fig, id, f"Treatments compared on {answer.outcome}", ". ".join(lines)), ". ".join(lines),
                   caption)  # fmt: skip
@@ -138,7 +139,7 @@ def grid_figure(answers: Sequence[tuple[str, Answer]], *, id: str) -> Figure:
 def decomposition_figure(parts: Decomposition, *, id: str) -> Figure:
     """Bars of the SD each of Paul's columns accounts for, with intervals and shares of variance."""
     components = parts.components
-    fig = _figure(8.2, 0.9 + 0.36 * len(components))
+    fig = _figure(5.4, 0.9 + 0.36 * len(components))
     ax = fig.subplots()
     for i, c in enumerate(components):
         colour = "#8b97a3" if c.id == "residual" else "#0b5d69"
@@ -187,8 +188,9 @@ def caterpillar_figure(effects: LevelEffects, *, id: str) -> Figure:
     apart = effects.excluding_zero
     alt = (
         f"{len(effects.labels)} levels of {effects.name}. Shrunken estimates range from "
-        f"{words.number(min(effects.mean))} to {words.number(max(effects.mean))} {effects.units}, before shrinkage from "
-        f"{words.number(min(effects.raw))} to {words.number(max(effects.raw))}. The interval of {apart} excludes zero."
+        f"{words.number(min(effects.mean))} to {words.number(max(effects.mean))} {effects.units}, before "
+        f"shrinkage from {words.number(min(effects.raw))} to {words.number(max(effects.raw))}. "
+        f"The interval of {apart} excludes zero."
     )
     caption = (
         f"Each line is one {effects.name}: filled point and bar, the shrunken estimate with its "
@@ -260,7 +262,7 @@ def _style(fig: MplFigure) -> None:
         ax.grid(axis="x", color=GRID, lw=0.8, zorder=0)
         ax.set_axisbelow(True)
         ax.xaxis.label.set_color(INK)
-        ax.xaxis.label.set_size(9)
+        ax.xaxis.label.set_fontsize(9)
 
 
 def _svg(fig: MplFigure, id: str, title: str, alt: str) -> str:
@@ -268,7 +270,7 @@ def _svg(fig: MplFigure, id: str, title: str, alt: str) -> str:
     import matplotlib
 
     _style(fig)
-    rc: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": id, "font.family": ["DejaVu Sans"]}
+    rc: Any = {"svg.fonttype": "none", "svg.hashsalt": id, "font.family": ["DejaVu Sans"]}
     buffer = io.StringIO()
     with matplotlib.rc_context(rc):
         fig.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.06, transparent=True,
@@ -285,8 +287,10 @@ def _svg(fig: MplFigure, id: str, title: str, alt: str) -> str:
     assert head is not None
     box = re.search(r'viewBox="([^"]+)"', head.group())
     assert box is not None
+    width = float(box.group(1).split()[2])
     opening = (
-        f'<svg viewBox="{box.group(1)}" role="img" aria-labelledby="{id}-title {id}-desc" '
+        f'<svg viewBox="{box.group(1)}" style="max-width:{1.05 * width:.0f}pt" role="img" '
+        f'aria-labelledby="{id}-title {id}-desc" '
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
         f'<title id="{id}-title">{escape(title)}</title><desc id="{id}-desc">{escape(alt)}</desc>'
     )

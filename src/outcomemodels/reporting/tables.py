@@ -81,7 +81,7 @@ def answer_table(answer: Answer) -> Table:
         )
     note = (
         f"Outcome in {u}; {words.better(answer.direction)}. Expected regret: what choosing this treatment loses on "
-        f"average against the best choice, in {words.difference_units(u)}. Courses: with this treatment for this problem."
+        f"average against the best choice, in {words.difference_units(u)}. Courses: with this treatment and problem."
     )
     return Table(f"Answer: {answer.outcome} by treatment", heads, tuple(rows), note)
 

@@ -80,23 +80,26 @@ def short_answer(answer: Answer) -> str:
         rival = max(estimable, key=lambda t: t.p_best or 0.0)
         return (
             f"No treatment is clearly better than {best.treatment}, which has the least expected regret (best with "
-            f"probability {percent(best.p_best)}). The closest rival, {rival.treatment}, "
-            f"{_against(rival, answer)}."
+            f"probability {percent(best.p_best)}). The closest rival: {_against(rival, answer)}."
         )
-    return f"{best.treatment} {_against(best, answer)}. {_sure(best)}"
+    text = _against(best, answer)
+    return f"{text[:1].upper()}{text[1:]}. {_sure(best)}"
 
 
 def _against(t: TreatmentAnswer, answer: Answer) -> str:
-    causal = answer.assignment is Assignment.RANDOMISED
     units = difference_units(answer.units)
     size = number(100 * abs(t.contrast) if answer.units == "probability" else abs(t.contrast))
-    way = "lower" if t.contrast < 0 else "higher"
-    verb = "leads to" if causal else "is associated with"
-    article = "an" if answer.outcome[:1].lower() in "aeiou" else "a"
     gap = interval(t.contrast_low, t.contrast_high, units=answer.units, sign=True)
+    way = "lower" if t.contrast < 0 else "higher"
+    uncertain = f"({answer.interval:.0%} interval {gap})"
+    if answer.assignment is Assignment.RANDOMISED:
+        return (
+            f"with {t.treatment} the expected {answer.outcome} is {size} {units} {way} than with {answer.reference} "
+            f"{uncertain}"
+        )
     return (
-        f"{verb} {article} {answer.outcome} {size} {units} {way} than {answer.reference} "
-        f"({answer.interval:.0%} interval {gap})"
+        f"{t.treatment} is associated with an expected {answer.outcome} {size} {units} {way} than {answer.reference} "
+        f"{uncertain}"
     )
 
 
@@ -159,8 +162,11 @@ def limits(
             "Rows are published aggregates: nothing here can be said of one client's characteristics, and small groups "
             "that were suppressed are absent, not zero."
         )
-    absent = [name for name in ("problem", "therapist", "setting") if not any(f.facet == name for f in
-              design.factors.values())]
+    absent = [
+        name
+        for name in ("problem", "therapist", "setting")
+        if not any(f.facet == name for f in design.factors.values())
+    ]
     if absent:
         out.append(
             f"The data name no {listed(absent, 'or')}, so the report cannot say anything about "
