@@ -186,7 +186,7 @@ class Collapsed:
             return np.zeros((len(rest), 0, 1))
         size, width = layout.sizes[layout.eliminated], layout.widths[layout.eliminated]
         residual = (at.B @ np.vstack([-rest.T, np.ones(len(rest))])).T.reshape(len(rest), size, width)
-        return np.einsum("lij,slj->sli", at.blocks, residual)
+        return np.asarray(np.einsum("lij,slj->sli", at.blocks, residual))
 
 
 def _inverse(matrix: FloatArray) -> FloatArray:
