@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small import episodes
 
 import outcomemodels as om
 from outcomemodels.errors import FileError, OutcomeModelsError, PluginError, SpecError
 from outcomemodels.fitted import Fit
 from outcomemodels.posterior import validate
 from outcomemodels.workflow import prior_predictive
+from small import episodes
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small import columns, episodes, schema
 
 import outcomemodels as om
 from outcomemodels.auditing import connected_components
 from outcomemodels.data.columns import from_columns
 from outcomemodels.data.simulate import disconnected_world
 from outcomemodels.errors import BlockedError
+from small import columns, episodes, schema
 
 
 def test_components_are_those_of_the_graph() -> None:
