@@ -47,6 +47,7 @@ class Figure:
 def answer_figure(answer: Answer, *, id: str) -> Figure:
     """Treatments with the expected outcome and the difference from the reference, each with its interval."""
     treatments = answer.treatments
+    outcome = words.outcome_name(answer.outcome, answer.units)
     fig = _figure(8.2, 1.35 + 0.42 * len(treatments))
     left, right = fig.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [1, 1.15], "wspace": 0.08})
     scale = 100.0 if answer.units == "probability" else 1.0
@@ -64,7 +65,7 @@ def answer_figure(answer: Answer, *, id: str) -> Figure:
     left.set_yticks(range(len(treatments)), [_wrap(t.treatment) for t in treatments])
     left.set_ylim(len(treatments) - 0.45, -0.55)
     shown = "%" if scale == 100 else answer.units
-    left.set_xlabel(f"expected {answer.outcome} ({shown})")
+    left.set_xlabel(f"expected {outcome} ({shown})")
     right.set_xlabel(f"difference from {answer.reference} ({words.difference_units(answer.units)})")
     _toward(right, answer)
     _legend(fig, {t.label for t in treatments if t.is_estimable})
@@ -77,11 +78,11 @@ def answer_figure(answer: Answer, *, id: str) -> Figure:
         for t in treatments
     ]  # fmt: skip
     caption = (
-        f"Left: expected {answer.outcome} under each treatment. Right: difference from {answer.reference}. Points are "
+        f"Left: expected {outcome} under each treatment. Right: difference from {answer.reference}. Points are "
         f"posterior means, bars {answer.interval:.0%} intervals; those on the left include how much people and places "
         "not in the data differ."
     )
-    return Figure(id, _svg(fig, id, f"Treatments compared on {answer.outcome}", ". ".join(lines)), ". ".join(lines),
+    return Figure(id, _svg(fig, id, f"Treatments compared on {outcome}", ". ".join(lines)), ". ".join(lines),
                   caption)  # fmt: skip
 
 
@@ -95,6 +96,7 @@ def grid_figure(answers: Sequence[tuple[str, Answer]], *, id: str) -> Figure:
     axes = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False,
                         gridspec_kw={"hspace": 0.42 * 1.4 / height, "wspace": 0.07})  # fmt: skip
     first = answers[0][1]
+    outcome = words.outcome_name(first.outcome, first.units)
     scale = 100.0 if first.units == "probability" else 1.0
     lines = []
     for ax, (problem, answer) in zip(axes.flat, answers, strict=False):
@@ -121,7 +123,7 @@ def grid_figure(answers: Sequence[tuple[str, Answer]], *, id: str) -> Figure:
     references = list(dict.fromkeys(a.reference for _, a in answers))
     against = references[0] if len(references) == 1 else "the reference"
     fig.supxlabel(
-        f"difference in {first.outcome} from {against} ({words.difference_units(first.units)}; "
+        f"difference in {outcome} from {against} ({words.difference_units(first.units)}; "
         f"{words.better(first.direction)})",
         fontsize=9,
         color=INK,
@@ -133,7 +135,12 @@ def grid_figure(answers: Sequence[tuple[str, Answer]], *, id: str) -> Figure:
         f"{first.interval:.0%} intervals; shape and colour say how far the data carry the comparison."
     )
     alt = ". ".join(lines)
-    return Figure(id, _svg(fig, id, f"Treatments by problem: difference in {first.outcome}", alt), alt, caption)
+    return Figure(
+        id,
+        _svg(fig, id, f"Treatments by problem: difference in {outcome}", alt),
+        alt,
+        caption,
+    )
 
 
 def decomposition_figure(parts: Decomposition, *, id: str) -> Figure:

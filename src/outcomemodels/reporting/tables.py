@@ -43,9 +43,10 @@ def badge(t: TreatmentAnswer) -> Cell:
 def answer_table(answer: Answer) -> Table:
     """One row per treatment."""
     u = answer.units
+    outcome = words.outcome_name(answer.outcome, u)
     heads = (
         Cell("Treatment"),
-        _num(f"Expected {answer.outcome} ({answer.interval:.0%} interval)"),
+        _num(f"Expected {outcome} ({answer.interval:.0%} interval)"),
         _num(f"Difference from {answer.reference}"),
         _num("Better than reference"),
         _num("Best of all"),
@@ -83,7 +84,7 @@ def answer_table(answer: Answer) -> Table:
         f"Outcome in {u}; {words.better(answer.direction)}. Expected regret: what choosing this treatment loses on "
         f"average against the best choice, in {words.difference_units(u)}. Courses: with this treatment and problem."
     )
-    return Table(f"Answer: {answer.outcome} by treatment", heads, tuple(rows), note)
+    return Table(f"Answer: {outcome} by treatment", heads, tuple(rows), note)
 
 
 def grid_table(answers: Sequence[tuple[str, Answer]]) -> Table:
@@ -94,9 +95,10 @@ def grid_table(answers: Sequence[tuple[str, Answer]]) -> Table:
         found = {t.treatment: t for t in answer.treatments}
         rows.append((Cell(problem), *(_grid_cell(found.get(n), answer) for n in names)))
     first = answers[0][1]
+    outcome = words.outcome_name(first.outcome, first.units)
     units = words.difference_units(first.units)
     return Table(
-        f"Difference in {first.outcome} from the reference ({units}) with {first.interval:.0%} interval, by problem",
+        f"Difference in {outcome} from the reference ({units}) with {first.interval:.0%} interval, by problem",
         (Cell("Problem"), *(Cell(n) for n in names)),
         tuple(rows),
         f"{words.better(first.direction).capitalize()}. Each cell ends with how far the data carry it.",

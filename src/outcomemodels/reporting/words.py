@@ -56,6 +56,14 @@ def interval(low: float, high: float, *, units: str = "", sign: bool = False) ->
     return f"{show(low, units=units)} to {show(high, units=units)}"
 
 
+def outcome_name(outcome: str, units: str) -> str:
+    """The outcome for a sentence: ``PHQ-9 score`` where the units name the instrument, else the field's name."""
+    instrument = units.removesuffix(" points")
+    if instrument == units or not instrument:
+        return outcome.replace("_", " ")
+    return f"{instrument} score"
+
+
 def better(direction: Direction | None) -> str:
     """Which way the outcome improves, in words."""
     if direction is None:
@@ -87,28 +95,27 @@ def short_answer(answer: Answer) -> str:
 
 
 def _against(t: TreatmentAnswer, answer: Answer) -> str:
-    units = difference_units(answer.units)
+    outcome = outcome_name(answer.outcome, answer.units)
+    units = "points" if outcome.endswith(" score") else difference_units(answer.units)
     size = number(100 * abs(t.contrast) if answer.units == "probability" else abs(t.contrast))
     gap = interval(t.contrast_low, t.contrast_high, units=answer.units, sign=True)
     way = "lower" if t.contrast < 0 else "higher"
     uncertain = f"({answer.interval:.0%} interval {gap})"
     if answer.assignment is Assignment.RANDOMISED:
         return (
-            f"with {t.treatment} the expected {answer.outcome} is {size} {units} {way} than with {answer.reference} "
+            f"with {t.treatment} the expected {outcome} is {size} {units} {way} than with {answer.reference} "
             f"{uncertain}"
         )
     return (
-        f"{t.treatment} is associated with an expected {answer.outcome} {size} {units} {way} than {answer.reference} "
+        f"{t.treatment} is associated with an expected {outcome} {size} {units} {way} than {answer.reference} "
         f"{uncertain}"
     )
 
 
 def _sure(t: TreatmentAnswer) -> str:
     straddles = t.contrast_low <= 0 <= t.contrast_high
-    chance = f"it is better with probability {percent(t.p_beneficial)}"
-    if straddles:
-        return f"The interval includes no difference: {chance}. Evidence: {t.label.value}."
-    return f"The interval excludes no difference: {chance}. Evidence: {t.label.value}."
+    chance = f"the probability that {t.treatment} is the better of the two is {percent(t.p_beneficial)}"
+    return f"The interval {'includes' if straddles else 'excludes'} no difference; {chance}. Evidence: {t.label.value}."
 
 
 def what_was_fitted(design: Design, spec_model: str) -> tuple[str, ...]:
