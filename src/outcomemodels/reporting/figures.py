@@ -118,7 +118,7 @@ def grid_figure(answers: Sequence[tuple[str, Answer]], *, id: str) -> Figure:
         lines.append(f"{problem}, against {answer.reference}: " + ("; ".join(said) or "nothing estimable"))
     for ax in list(axes.flat)[len(answers) :]:
         ax.set_visible(False)
-    axes[0, 0].set_yticks(range(len(names)), [_wrap(n, 26) for n in names], fontsize=8)
+    axes[0, 0].set_yticks(range(len(names)), [_wrap(n, 38) for n in names], fontsize=7.5)
     axes[0, 0].set_ylim(len(names) - 0.4, -0.6)
     references = list(dict.fromkeys(a.reference for _, a in answers))
     against = references[0] if len(references) == 1 else "the reference"
@@ -127,7 +127,7 @@ def grid_figure(answers: Sequence[tuple[str, Answer]], *, id: str) -> Figure:
         f"{words.better(first.direction)})",
         fontsize=9,
         color=INK,
-        y=0.045 if rows > 3 else 0.02,
+        y=0.06 / (rows * height + 0.9),
     )
     _legend(fig, {t.label for _, a in answers for t in a.treatments if t.is_estimable})
     caption = (
@@ -152,7 +152,7 @@ def decomposition_figure(parts: Decomposition, *, id: str) -> Figure:
         colour = "#8b97a3" if c.id == "residual" else "#0b5d69"
         ax.barh(i, c.superpopulation.mean, height=0.56, color=colour, alpha=0.85, zorder=2)
         ax.plot([c.superpopulation.low, c.superpopulation.high], [i, i], color=INK, lw=1.4, zorder=3)
-        share = f"{c.vpc.mean:.0%} of variance ({c.vpc.low:.0%} to {c.vpc.high:.0%})"
+        share = f"{words.share(c.vpc.mean)} of variance ({words.share(c.vpc.low)} to {words.share(c.vpc.high)})"
         ax.text(1.015, i, share, transform=ax.get_yaxis_transform(), va="center", fontsize=8.5, color=INK)
     ax.set_yticks(range(len(components)), [_wrap(_component(c.name, c.levels), 34) for c in components])
     ax.set_ylim(len(components) - 0.5, -0.5)
@@ -160,7 +160,7 @@ def decomposition_figure(parts: Decomposition, *, id: str) -> Figure:
     ax.set_xlabel(f"standard deviation ({parts.units})")
     alt = ". ".join(
         f"{words.plain(c.name)}: SD {words.number(c.superpopulation.mean)} "
-        f"({words.interval(c.superpopulation.low, c.superpopulation.high)}), {c.vpc.mean:.0%} of variance"
+        f"({words.interval(c.superpopulation.low, c.superpopulation.high)}), {words.share(c.vpc.mean)} of variance"
         for c in components
     )
     caption = (
@@ -215,6 +215,7 @@ def _figure(width: float, height: float) -> MplFigure:
     from matplotlib.figure import Figure as MplFigure
 
     fig = MplFigure(figsize=(width, height))
+    fig.subplots_adjust(bottom=0.5 / height, top=1 - 0.3 / height)
     FigureCanvasSVG(fig)
     return fig
 

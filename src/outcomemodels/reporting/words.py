@@ -50,6 +50,11 @@ def percent(value: float | None) -> str:
     return "above 99%" if value > 0.99 else f"{value:.0%}"
 
 
+def share(value: float) -> str:
+    """A share of variance; small ones with one digit more."""
+    return f"{value:.0%}" if value >= 0.095 or value < 0.0005 else f"{value:.1%}"
+
+
 def interval(low: float, high: float, *, units: str = "", sign: bool = False) -> str:
     """Two interval ends."""
     show = signed if sign else number
@@ -203,11 +208,11 @@ def decomposition_sentences(table: Sequence[Mapping[str, Any]], units: str) -> t
         first = max(named, key=lambda r: float(r["share"]))
         out.append(
             f"Of what was measured, {plain(str(first['name']))} accounts for most: a standard deviation of "
-            f"{number(float(first['mean']))} {units}, {percent(float(first['share']))} of the variance the model "
+            f"{number(float(first['mean']))} {units}, {share(float(first['share']))} of the variance the model "
             "describes."
         )
     if residual is not None:
-        out.append(f"{percent(float(residual['share']))} is left unexplained by any of these.")
+        out.append(f"{share(float(residual['share']))} is left unexplained by any of these.")
     return tuple(out)
 
 
