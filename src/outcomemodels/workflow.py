@@ -178,9 +178,7 @@ def ask(fit: Fit, question: Question, *, probability: float = 0.95, seed: int | 
     )
 
 
-def report(
-    fit: Fit, path: str | Path, *, questions: Sequence[Question] = (), audit: AuditReport | None = None
-) -> Path:
+def report(fit: Fit, path: str | Path, *, questions: Sequence[Question] = (), audit: AuditReport | None = None) -> Path:
     """Write one self-contained HTML file: answers, what they rest on, and where the data stop.
 
     Parameters

@@ -235,19 +235,20 @@ class Question:
             values["treatments"] = tuple(values["treatments"])
         return cls(**values)
 
-    def sentence(self) -> str:
-        """The question in words."""
+    def sentence(self, design: Design | None = None) -> str:
+        """The question in words; with a design, without therapist and setting where it has no such field."""
         what = f"Which of {_listed(self.treatments)}" if self.treatments else "Which treatment"
         whom = f" for a client with {self.problem}" if isinstance(self.problem, str) else " for a client"
         known = {**self.client, **self.when}
         details = f" ({', '.join(f'{k} {v}' for k, v in known.items())})" if known else ""
-        by = f", seen by {_whose(self.therapist, 'therapist')}"
+        has = {Facet.THERAPIST, Facet.SETTING} if design is None else {f.facet for f in design.factors.values()}
+        by = f", seen by {_whose(self.therapist, 'therapist')}" if Facet.THERAPIST in has else ""
         place = (
             " and ".join(f"{k} {_whose(v, k)}" if isinstance(v, str) else _whose(v, k) for k, v in self.setting.items())
             if isinstance(self.setting, Mapping)
             else _whose(self.setting, "setting")
         )
-        return f"{what}{whom}{details}{by} in {place}?"
+        return f"{what}{whom}{details}{by}{f' in {place}' if Facet.SETTING in has else ''}?"
 
 
 def _whose(value: object, noun: str) -> str:

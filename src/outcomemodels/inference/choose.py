@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from outcomemodels.design import Design
 from outcomemodels.errors import SpecError
+from outcomemodels.inference.collapsed.sample import obstacle
 from outcomemodels.inference.settings import Engine
-from outcomemodels.plugin import LinearModel, OutcomeModel
+from outcomemodels.plugin import LinearStructure
 
 
-def choose_engine(model: OutcomeModel, design: Design, asked: Engine) -> tuple[Engine, str]:
-    """Return the engine and why.
+def choose_engine(structure: LinearStructure | None, asked: Engine) -> tuple[Engine, str]:
+    """Return the engine and why; ``structure`` is None when the model offers no linear form.
 
     Raises
     ------
     SpecError
         If the collapsed engine was asked for and cannot be used.
     """
-    obstacle = _obstacle(model, design)
+    reason = "the model offers no linear form" if structure is None else obstacle(structure)
     if asked == "nuts":
         return "nuts", "asked for"
     if asked == "collapsed":
-        if obstacle:
+        if reason:
             raise SpecError(
-                f"the collapsed engine cannot fit this: {obstacle}",
+                f"the collapsed engine cannot fit this: {reason}",
                 accepted="Gaussian models with a linear form",
                 mend="use engine='nuts' or engine='auto'",
             )
         return "collapsed", "asked for"
-    if obstacle:
-        return "nuts", obstacle
+    if reason:
+        return "nuts", reason
     return "collapsed", "the model is Gaussian and linear, so the effects are integrated out exactly"
-
-
-def _obstacle(model: OutcomeModel, design: Design) -> str:
-    if not (model.info.linear and isinstance(model, LinearModel)):
-        return f"model {model.info.name!r} offers no linear form"
-    if design.family != "gaussian":
-        return f"the outcome is {design.family}, and the exact engine is for Gaussian outcomes"
-    return ""

@@ -7,7 +7,6 @@ from time import perf_counter
 import xarray as xr
 
 from outcomemodels.design import Design
-from outcomemodels.errors import SpecError
 from outcomemodels.inference.choose import choose_engine
 from outcomemodels.inference.settings import Settings
 from outcomemodels.plugin import LinearModel, OutcomeModel, Priors
@@ -28,18 +27,15 @@ def sample(model: OutcomeModel, design: Design, priors: Priors, settings: Settin
     FitError
         If sampling fails.
     """
-    engine, reason = choose_engine(model, design, settings.engine)
+    linear = isinstance(model, LinearModel) and model.info.linear
+    structure = model.linear(design, priors) if isinstance(model, LinearModel) and linear else None
+    engine, reason = choose_engine(structure, settings.engine)
     start = perf_counter()
-    if engine == "collapsed":
-        if not isinstance(model, LinearModel):
-            raise SpecError(f"model {model.info.name!r} offers no linear form")
+    if engine == "collapsed" and structure is not None:
         from outcomemodels.inference.collapsed.sample import sample_collapsed
 
-        tree: xr.DataTree = sample_collapsed(
-            model.linear(design, priors),
-            draws=settings.draws * settings.chains,
-            seed=settings.seed,
-            progress=settings.progress,
+        tree = sample_collapsed(
+            structure, draws=settings.draws * settings.chains, seed=settings.seed, progress=settings.progress
         )
     else:
         from outcomemodels.inference.nuts import sample_nuts
