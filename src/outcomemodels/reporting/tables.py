@@ -12,7 +12,6 @@ from outcomemodels.priors import Prior, Priors
 from outcomemodels.reporting import words
 from outcomemodels.reporting.levels import LevelEffects
 
-
 MAX_COLUMNS = 4
 """Problems side by side in one table, so that it fits a printed page."""
 
