@@ -27,7 +27,7 @@ from outcomemodels.reporting.tables import (
     data_facts,
     decomposition_table,
     diagnostics_table,
-    grid_table,
+    grid_tables,
     levels_table,
     priors_table,
 )
@@ -73,7 +73,7 @@ class Report:
     findings: tuple[tuple[str, str], ...]
     accepted: tuple[str, ...]
     audit: str
-    grid: tuple[Figure, Table] | None
+    grid: tuple[Figure, tuple[Table, ...]] | None
     answers: tuple[AnswerSection, ...]
     labels: tuple[tuple[str, str], ...]
     decomposition: tuple[tuple[str, ...], Figure, Table] | None
@@ -124,7 +124,7 @@ def gather(fit: Fit, answers: Sequence[Answer], *, audit: Mapping[str, Any] | No
         findings=tuple((str(f["level"]), _finding(f)) for f in findings),
         accepted=tuple(str(a) for a in fit.audit.get("accepted", [])),
         audit=audit_html(seen) if seen.get("layers") else "",
-        grid=(grid_figure(by_problem, id="grid"), grid_table(by_problem)) if len(by_problem) > 1 else None,
+        grid=(grid_figure(by_problem, id="grid"), grid_tables(by_problem)) if len(by_problem) > 1 else None,
         answers=tuple(
             _answer(name, a, id=f"answer{i + 1}") for i, (name, a) in enumerate(zip(names, answers, strict=True))
         ),
@@ -161,7 +161,7 @@ def _by_problem(answers: Sequence[Answer]) -> list[tuple[str, Answer]]:
 
 def _finding(raw: Mapping[str, Any]) -> str:
     sentence = str(raw["sentence"])
-    mend = f" What would help: {raw['mend']}." if raw.get("mend") else ""
+    mend = f" What would help: {raw['mend']}." if raw.get("mend") and raw["level"] != "note" else ""
     return f"{sentence[:1].upper()}{sentence[1:]}.{mend}"
 
 

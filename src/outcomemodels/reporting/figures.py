@@ -47,6 +47,7 @@ class Figure:
 def answer_figure(answer: Answer, *, id: str) -> Figure:
     """Treatments with the expected outcome and the difference from the reference, each with its interval."""
     treatments = answer.treatments
+    outcome = words.outcome_name(answer.outcome, answer.units)
     fig = _figure(8.2, 1.35 + 0.42 * len(treatments))
     left, right = fig.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [1, 1.15], "wspace": 0.08})
     scale = 100.0 if answer.units == "probability" else 1.0
@@ -64,7 +65,7 @@ def answer_figure(answer: Answer, *, id: str) -> Figure:
     left.set_yticks(range(len(treatments)), [_wrap(t.treatment) for t in treatments])
     left.set_ylim(len(treatments) - 0.45, -0.55)
     shown = "%" if scale == 100 else answer.units
-    left.set_xlabel(f"expected {answer.outcome} ({shown})")
+    left.set_xlabel(f"expected {outcome} ({shown})")
     right.set_xlabel(f"difference from {answer.reference} ({words.difference_units(answer.units)})")
     _toward(right, answer)
     _legend(fig, {t.label for t in treatments if t.is_estimable})
@@ -77,11 +78,11 @@ def answer_figure(answer: Answer, *, id: str) -> Figure:
         for t in treatments
     ]  # fmt: skip
     caption = (
-        f"Left: expected {answer.outcome} under each treatment. Right: difference from {answer.reference}. Points are "
+        f"Left: expected {outcome} under each treatment. Right: difference from {answer.reference}. Points are "
         f"posterior means, bars {answer.interval:.0%} intervals; those on the left include how much people and places "
         "not in the data differ."
     )
-    return Figure(id, _svg(fig, id, f"Treatments compared on {answer.outcome}", ". ".join(lines)), ". ".join(lines),
+    return Figure(id, _svg(fig, id, f"Treatments compared on {outcome}", ". ".join(lines)), ". ".join(lines),
                   caption)  # fmt: skip
 
 
@@ -95,6 +96,7 @@ def grid_figure(answers: Sequence[tuple[str, Answer]], *, id: str) -> Figure:
     axes = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False,
                         gridspec_kw={"hspace": 0.42 * 1.4 / height, "wspace": 0.07})  # fmt: skip
     first = answers[0][1]
+    outcome = words.outcome_name(first.outcome, first.units)
     scale = 100.0 if first.units == "probability" else 1.0
     lines = []
     for ax, (problem, answer) in zip(axes.flat, answers, strict=False):
@@ -116,16 +118,16 @@ def grid_figure(answers: Sequence[tuple[str, Answer]], *, id: str) -> Figure:
         lines.append(f"{problem}, against {answer.reference}: " + ("; ".join(said) or "nothing estimable"))
     for ax in list(axes.flat)[len(answers) :]:
         ax.set_visible(False)
-    axes[0, 0].set_yticks(range(len(names)), [_wrap(n, 26) for n in names], fontsize=8)
+    axes[0, 0].set_yticks(range(len(names)), [_wrap(n, 38) for n in names], fontsize=7.5)
     axes[0, 0].set_ylim(len(names) - 0.4, -0.6)
     references = list(dict.fromkeys(a.reference for _, a in answers))
     against = references[0] if len(references) == 1 else "the reference"
     fig.supxlabel(
-        f"difference in {first.outcome} from {against} ({words.difference_units(first.units)}; "
+        f"difference in {outcome} from {against} ({words.difference_units(first.units)}; "
         f"{words.better(first.direction)})",
         fontsize=9,
         color=INK,
-        y=0.045 if rows > 3 else 0.02,
+        y=0.06 / (rows * height + 0.9),
     )
     _legend(fig, {t.label for _, a in answers for t in a.treatments if t.is_estimable})
     caption = (
@@ -133,7 +135,12 @@ def grid_figure(answers: Sequence[tuple[str, Answer]], *, id: str) -> Figure:
         f"{first.interval:.0%} intervals; shape and colour say how far the data carry the comparison."
     )
     alt = ". ".join(lines)
-    return Figure(id, _svg(fig, id, f"Treatments by problem: difference in {first.outcome}", alt), alt, caption)
+    return Figure(
+        id,
+        _svg(fig, id, f"Treatments by problem: difference in {outcome}", alt),
+        alt,
+        caption,
+    )
 
 
 def decomposition_figure(parts: Decomposition, *, id: str) -> Figure:
@@ -145,7 +152,7 @@ def decomposition_figure(parts: Decomposition, *, id: str) -> Figure:
         colour = "#8b97a3" if c.id == "residual" else "#0b5d69"
         ax.barh(i, c.superpopulation.mean, height=0.56, color=colour, alpha=0.85, zorder=2)
         ax.plot([c.superpopulation.low, c.superpopulation.high], [i, i], color=INK, lw=1.4, zorder=3)
-        share = f"{c.vpc.mean:.0%} of variance ({c.vpc.low:.0%} to {c.vpc.high:.0%})"
+        share = f"{words.share(c.vpc.mean)} of variance ({words.share(c.vpc.low)} to {words.share(c.vpc.high)})"
         ax.text(1.015, i, share, transform=ax.get_yaxis_transform(), va="center", fontsize=8.5, color=INK)
     ax.set_yticks(range(len(components)), [_wrap(_component(c.name, c.levels), 34) for c in components])
     ax.set_ylim(len(components) - 0.5, -0.5)
@@ -153,7 +160,7 @@ def decomposition_figure(parts: Decomposition, *, id: str) -> Figure:
     ax.set_xlabel(f"standard deviation ({parts.units})")
     alt = ". ".join(
         f"{words.plain(c.name)}: SD {words.number(c.superpopulation.mean)} "
-        f"({words.interval(c.superpopulation.low, c.superpopulation.high)}), {c.vpc.mean:.0%} of variance"
+        f"({words.interval(c.superpopulation.low, c.superpopulation.high)}), {words.share(c.vpc.mean)} of variance"
         for c in components
     )
     caption = (
@@ -208,6 +215,7 @@ def _figure(width: float, height: float) -> MplFigure:
     from matplotlib.figure import Figure as MplFigure
 
     fig = MplFigure(figsize=(width, height))
+    fig.subplots_adjust(bottom=0.5 / height, top=1 - 0.3 / height)
     FigureCanvasSVG(fig)
     return fig
 

@@ -13,12 +13,17 @@ from outcomemodels.reporting import words
 from outcomemodels.reporting.levels import LevelEffects
 
 
+MAX_COLUMNS = 4
+"""Problems side by side in one table, so that it fits a printed page."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Text of a cell; ``kind`` is a CSS class (``num``, ``label-data-informed``, …)."""
+    """Text of a cell, a smaller line below it, and a CSS class (``num``, ``label data-informed``, …)."""
 
     text: str
     kind: str = ""
+    below: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,8 @@ class Table:
     note: str = ""
 
 
-def _num(text: str) -> Cell:
-    return Cell(text, "num")
+def _num(text: str, below: str = "") -> Cell:
+    return Cell(text, "num", below)
 
 
 def badge(t: TreatmentAnswer) -> Cell:
@@ -43,9 +48,10 @@ def badge(t: TreatmentAnswer) -> Cell:
 def answer_table(answer: Answer) -> Table:
     """One row per treatment."""
     u = answer.units
+    outcome = words.outcome_name(answer.outcome, u)
     heads = (
         Cell("Treatment"),
-        _num(f"Expected {answer.outcome} ({answer.interval:.0%} interval)"),
+        _num(f"Expected {outcome} ({answer.interval:.0%} interval)"),
         _num(f"Difference from {answer.reference}"),
         _num("Better than reference"),
         _num("Best of all"),
@@ -59,19 +65,17 @@ def answer_table(answer: Answer) -> Table:
             blank = [_num("–")] * 5
             rows.append((Cell(t.treatment), *blank, _num(f"{t.n_comparable:,.0f}"), badge(t)))
             continue
-        expected = f"{words.number(t.mean, units=u)} ({words.interval(t.low, t.high, units=u)})"
-        gap = (
-            "reference"
-            if t.is_reference
-            else f"{words.signed(t.contrast, units=u)} "
-            f"({words.interval(t.contrast_low, t.contrast_high, units=u, sign=True)})"
-        )
+        expected = _num(words.number(t.mean, units=u), words.interval(t.low, t.high, units=u))
+        gap = _num("reference")
+        if not t.is_reference:
+            ends = words.interval(t.contrast_low, t.contrast_high, units=u, sign=True)
+            gap = _num(words.signed(t.contrast, units=u), ends)
         regret = "–" if t.regret is None else words.number(100 * t.regret if u == "probability" else t.regret)
         rows.append(
             (
                 Cell(t.treatment),
-                _num(expected),
-                _num(gap),
+                expected,
+                gap,
                 _num(words.percent(t.p_beneficial)),
                 _num(words.percent(t.p_best)),
                 _num(regret),
@@ -83,36 +87,42 @@ def answer_table(answer: Answer) -> Table:
         f"Outcome in {u}; {words.better(answer.direction)}. Expected regret: what choosing this treatment loses on "
         f"average against the best choice, in {words.difference_units(u)}. Courses: with this treatment and problem."
     )
-    return Table(f"Answer: {answer.outcome} by treatment", heads, tuple(rows), note)
+    return Table(f"Answer: {outcome} by treatment", heads, tuple(rows), note)
 
 
-def grid_table(answers: Sequence[tuple[str, Answer]]) -> Table:
-    """Problems by treatments, differences from the reference of each problem."""
+def grid_tables(answers: Sequence[tuple[str, Answer]]) -> tuple[Table, ...]:
+    """Treatments by problems, differences from the reference of each problem; a few problems a table."""
     names = list(dict.fromkeys(t.treatment for _, a in answers for t in a.treatments))
-    rows = []
-    for problem, answer in answers:
-        found = {t.treatment: t for t in answer.treatments}
-        rows.append((Cell(problem), *(_grid_cell(found.get(n), answer) for n in names)))
     first = answers[0][1]
+    outcome = words.outcome_name(first.outcome, first.units)
     units = words.difference_units(first.units)
-    return Table(
-        f"Difference in {first.outcome} from the reference ({units}) with {first.interval:.0%} interval, by problem",
-        (Cell("Problem"), *(Cell(n) for n in names)),
-        tuple(rows),
-        f"{words.better(first.direction).capitalize()}. Each cell ends with how far the data carry it.",
-    )
+    out = []
+    for start in range(0, len(answers), MAX_COLUMNS):
+        part = answers[start : start + MAX_COLUMNS]
+        rows = tuple((Cell(n), *(_grid_cell(n, answer) for _, answer in part)) for n in names)
+        last = start + MAX_COLUMNS >= len(answers)
+        table = Table(
+            f"Difference in {outcome} from the reference ({units}, {first.interval:.0%} interval)"
+            + (f", problems {start + 1} to {start + len(part)}" if len(answers) > MAX_COLUMNS else ""),
+            (Cell("Treatment"), *(Cell(problem) for problem, _ in part)),
+            rows,
+            f"{words.better(first.direction).capitalize()}." if last else "",
+        )
+        out.append(table)
+    return tuple(out)
 
 
-def _grid_cell(t: TreatmentAnswer | None, answer: Answer) -> Cell:
+def _grid_cell(name: str, answer: Answer) -> Cell:
+    t = next((t for t in answer.treatments if t.treatment == name), None)
     if t is None:
         return Cell("not asked", "muted")
     if not t.is_estimable:
         return Cell("not estimable", "muted")
     if t.is_reference:
         return Cell("reference", "muted")
-    gap = words.interval(t.contrast_low, t.contrast_high, units=answer.units, sign=True)
+    ends = words.interval(t.contrast_low, t.contrast_high, units=answer.units, sign=True)
     kind = "grid " + t.label.name.lower().replace("_", "-")
-    return Cell(f"{words.signed(t.contrast, units=answer.units)} ({gap}); {t.label.value}", kind)
+    return Cell(f"{words.signed(t.contrast, units=answer.units)} ({ends})", kind, t.label.value)
 
 
 def decomposition_table(parts: Decomposition) -> Table:
@@ -131,9 +141,9 @@ def decomposition_table(parts: Decomposition) -> Table:
             (
                 Cell(words.plain(c.name)),
                 _num(f"{c.levels:,}"),
-                _num(f"{words.number(s.mean)} ({words.interval(s.low, s.high)})"),
-                _num("–" if f is None else f"{words.number(f.mean)} ({words.interval(f.low, f.high)})"),
-                _num(f"{v.mean:.0%} ({v.low:.0%} to {v.high:.0%})"),
+                _num(words.number(s.mean), words.interval(s.low, s.high)),
+                _num("–") if f is None else _num(words.number(f.mean), words.interval(f.low, f.high)),
+                _num(words.share(v.mean), f"{words.share(v.low)} to {words.share(v.high)}"),
             )
         )
     note = (

@@ -50,10 +50,23 @@ def percent(value: float | None) -> str:
     return "above 99%" if value > 0.99 else f"{value:.0%}"
 
 
+def share(value: float) -> str:
+    """A share of variance; small ones with one digit more."""
+    return f"{value:.0%}" if value >= 0.095 or value < 0.0005 else f"{value:.1%}"
+
+
 def interval(low: float, high: float, *, units: str = "", sign: bool = False) -> str:
     """Two interval ends."""
     show = signed if sign else number
     return f"{show(low, units=units)} to {show(high, units=units)}"
+
+
+def outcome_name(outcome: str, units: str) -> str:
+    """The outcome for a sentence: ``PHQ-9 score`` where the units name the instrument, else the field's name."""
+    instrument = units.removesuffix(" points")
+    if instrument == units or not instrument:
+        return outcome.replace("_", " ")
+    return f"{instrument} score"
 
 
 def better(direction: Direction | None) -> str:
@@ -87,28 +100,27 @@ def short_answer(answer: Answer) -> str:
 
 
 def _against(t: TreatmentAnswer, answer: Answer) -> str:
-    units = difference_units(answer.units)
+    outcome = outcome_name(answer.outcome, answer.units)
+    units = "points" if outcome.endswith(" score") else difference_units(answer.units)
     size = number(100 * abs(t.contrast) if answer.units == "probability" else abs(t.contrast))
     gap = interval(t.contrast_low, t.contrast_high, units=answer.units, sign=True)
     way = "lower" if t.contrast < 0 else "higher"
     uncertain = f"({answer.interval:.0%} interval {gap})"
     if answer.assignment is Assignment.RANDOMISED:
         return (
-            f"with {t.treatment} the expected {answer.outcome} is {size} {units} {way} than with {answer.reference} "
+            f"with {t.treatment} the expected {outcome} is {size} {units} {way} than with {answer.reference} "
             f"{uncertain}"
         )
     return (
-        f"{t.treatment} is associated with an expected {answer.outcome} {size} {units} {way} than {answer.reference} "
+        f"{t.treatment} is associated with an expected {outcome} {size} {units} {way} than {answer.reference} "
         f"{uncertain}"
     )
 
 
 def _sure(t: TreatmentAnswer) -> str:
     straddles = t.contrast_low <= 0 <= t.contrast_high
-    chance = f"it is better with probability {percent(t.p_beneficial)}"
-    if straddles:
-        return f"The interval includes no difference: {chance}. Evidence: {t.label.value}."
-    return f"The interval excludes no difference: {chance}. Evidence: {t.label.value}."
+    chance = f"the probability that {t.treatment} is the better of the two is {percent(t.p_beneficial)}"
+    return f"The interval {'includes' if straddles else 'excludes'} no difference; {chance}. Evidence: {t.label.value}."
 
 
 def what_was_fitted(design: Design, spec_model: str) -> tuple[str, ...]:
@@ -196,11 +208,11 @@ def decomposition_sentences(table: Sequence[Mapping[str, Any]], units: str) -> t
         first = max(named, key=lambda r: float(r["share"]))
         out.append(
             f"Of what was measured, {plain(str(first['name']))} accounts for most: a standard deviation of "
-            f"{number(float(first['mean']))} {units}, {percent(float(first['share']))} of the variance the model "
+            f"{number(float(first['mean']))} {units}, {share(float(first['share']))} of the variance the model "
             "describes."
         )
     if residual is not None:
-        out.append(f"{percent(float(residual['share']))} is left unexplained by any of these.")
+        out.append(f"{share(float(residual['share']))} is left unexplained by any of these.")
     return tuple(out)
 
 
