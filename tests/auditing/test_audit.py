@@ -12,6 +12,7 @@ from outcomemodels.auditing import connected_components
 from outcomemodels.data.columns import from_columns
 from outcomemodels.data.simulate import disconnected_world
 from outcomemodels.errors import BlockedError
+from outcomemodels.schema import Facet, Field, Kind, Occasion
 from small import columns, episodes, schema
 
 
@@ -91,3 +92,33 @@ def test_the_report_shows_itself() -> None:
     assert "clients with any" in repr(report)
     assert "<table" in report._repr_html_()
     assert report.to_dict()["n"] == 100
+
+
+def test_one_treatment_reads_but_does_not_fit() -> None:
+    raw = columns(60)
+    raw["treatment"][:] = "CBT"
+    with pytest.raises(BlockedError, match="one-level-treatment"):
+        om.fit(from_columns(schema(), raw), outcome="phq9_end", progress=False)
+
+
+def test_the_outcome_does_not_explain_itself() -> None:
+    later = Field(
+        name="phq9_later",
+        facet=Facet.OUTCOME,
+        kind=Kind.CONTINUOUS,
+        measure="phq9",
+        occasion=Occasion.FOLLOW_UP,
+    )
+    raw = columns(60)
+    report = om.audit(from_columns(schema(later), {**raw, "phq9_later": raw["phq9_end"]}))
+    found = report.blocking(outcome="phq9_end", covariates=("phq9_later", "age"))
+    assert [f.name for f in found] == ["outcome-among-covariates"]
+    assert "phq9_later" in found[0].sentence
+
+
+def test_service_and_treatment_that_go_together_are_an_alias() -> None:
+    raw = columns(60)
+    raw["service"] = np.char.add("service of ", raw["treatment"].astype(str)).astype(object)
+    report = om.audit(from_columns(schema(), raw))
+    found = {f.name for f in report.blocking(outcome="phq9_end", batches=[("treatment",), ("service",)])}
+    assert found == {"alias", "disconnected-contrast"}
