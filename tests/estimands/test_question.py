@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+import outcomemodels as om
 from outcomemodels.data.columns import from_columns
 from outcomemodels.design import NEW, UNKNOWN, Design, build_design
 from outcomemodels.errors import QuestionError
@@ -51,13 +52,20 @@ def test_the_reference_is_always_among_the_treatments(design: Design) -> None:
     assert labels[1] == "CBT"
 
 
-def test_the_reference_was_given_for_this_problem() -> None:
+def test_the_reference_is_what_most_were_given_for_this_problem() -> None:
     data = episodes()
-    first = data.labels("treatment")[0]
-    seen = ~((data.strings("treatment") == first) & (data.strings("problem") == "PTSD"))
-    design = build_design(data.select(seen), ModelSpec(outcome="phq9_end", covariates=(), batches=("treatment",)))
-    assert Question(problem="Depression").reference_of(design) == first
-    assert Question(problem="PTSD").reference_of(design) != first
+    treatments, depressed = data.strings("treatment"), data.strings("problem") == "Depression"
+    names, count = np.unique(treatments[depressed], return_counts=True)
+    most = str(names[count.argmax()])
+    spec = ModelSpec(outcome="phq9_end", covariates=(), batches=("treatment",))
+    assert Question(problem="Depression").reference_of(build_design(data, spec)) == most
+    gone = build_design(data.select(~depressed | (treatments != most)), spec)
+    assert Question(problem="Depression").reference_of(gone) != most
+
+
+def test_a_randomised_trial_keeps_its_first_arm_as_reference() -> None:
+    trial = build_design(om.load("beat_the_blues"), ModelSpec(outcome="bdi"))
+    assert Question().reference_of(trial) == "TAU"
 
 
 @pytest.mark.parametrize(

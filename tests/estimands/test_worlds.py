@@ -46,11 +46,12 @@ def covered(worlds: int, *, therapist: object, probability: float) -> tuple[int,
             for t in answer.treatments
         ]
         true = truth.expected(rows, rng=np.random.default_rng(10_000 + seed))
+        reference = true[[t.is_reference for t in answer.treatments].index(True)]
         for i, t in enumerate(answer.treatments):
             hit[0] += t.low <= true[i] <= t.high
             count[0] += 1
             if not t.is_reference:
-                hit[1] += t.contrast_low <= true[i] - true[0] <= t.contrast_high
+                hit[1] += t.contrast_low <= true[i] - reference <= t.contrast_high
                 count[1] += 1
     return hit[0], count[0], hit[1], count[1]
 
@@ -100,11 +101,12 @@ def covered_with_unknown_sds(worlds: int, *, probability: float) -> tuple[int, i
         )
         rows = [{"treatment": t.treatment, "problem": "P1", "start": 20.0} for t in answer.treatments]
         true = truth.expected(rows, rng=rng)
+        reference = true[[t.is_reference for t in answer.treatments].index(True)]
         for i, t in enumerate(answer.treatments):
             hit[0] += t.low <= true[i] <= t.high
             count[0] += 1
             if not t.is_reference:
-                hit[1] += t.contrast_low <= true[i] - true[0] <= t.contrast_high
+                hit[1] += t.contrast_low <= true[i] - reference <= t.contrast_high
                 count[1] += 1
     return hit[0], count[0], hit[1], count[1]
 
