@@ -121,7 +121,7 @@ def _labelled(raw: Raw, field: Field, table: str, given: tuple[str, ...]) -> Enc
     unknown = _unknown(used, field)
     if unknown:
         raise _unknown_labels(unknown, raw, codes, meant, field, table)
-    labels = field.levels or (*given, *sorted(set(used) - set(given), key=_natural))
+    labels = field.levels or (*given, *_ordered(set(used) - set(given), used))
     position = {label: i for i, label in enumerate(labels)}
     lookup = np.array(
         [*(-1 if gone else position[m] for m, gone in zip(meant, missing_of[:-1], strict=True)), -1], dtype=np.int32
@@ -162,6 +162,16 @@ def _unknown_labels(
         mend=("; ".join(hints) + "; " if hints else "")
         + f"add it to levels, to [fields.{field.name}.relabel] or to [fields.{field.name}.missing]",
     )
+
+
+MAX_SORTED = 50_000
+"""More labels than this stay in the order of the table; nobody reads them, and sorting costs seconds."""
+
+
+def _ordered(new: set[str], used: list[str]) -> list[str]:
+    if len(new) > MAX_SORTED:
+        return [label for label in dict.fromkeys(used) if label in new]
+    return sorted(new, key=_natural)
 
 
 def _natural(label: str) -> tuple[int, float, str]:

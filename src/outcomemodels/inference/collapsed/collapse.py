@@ -1,211 +1,373 @@
-"""Log density of theta with all columns and effects integrated out, its gradient, and exact conditional draws.
+"""The marginal density of the variance parameters, its gradient, and exact draws of all effects.
 
-    log p(y | theta) = -1/2 { sum_g N_g log 2 pi s_g^2 + log|M| - log|P| + y'y - t' M^-1 t },   M = P + Z'Z
+Effects and coefficients are written u = L z with z standard normal, so that a variance of zero is an ordinary point:
 
-with products weighted by 1 / s_g^2, P the prior precision of columns and effects, t = Z'y. One block is eliminated
-level by level; the Schur complement of the rest is factorised densely. Rows enter only through the statistics.
+    log p(y | L, noise) = -1/2 { sum_c [n_c log 2 pi v_c - log w_c] + log|I + L'AL| + r'Wr - |M^-1/2 L'F'Wr|^2 },
+
+with A = F'WF from the statistics and M = I + L'AL. Chosen effects are eliminated cluster by cluster, the rest by one
+dense Cholesky factor. Given the parameters, z ~ Normal(M^-1 L'F'Wr, M^-1) exactly.
+
+References
+----------
+Bates et al. (2015), Fitting linear mixed-effects models using lme4, doi 10.18637/jss.v067.i01.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import linalg, sparse
+from scipy.linalg import lapack
 
-from outcomemodels.inference.collapsed.parameters import Parameters, Theta
+from outcomemodels.inference.collapsed.layout import FloatArray, IntArray
+from outcomemodels.inference.collapsed.plan import Plan, make_plan, response_places
 from outcomemodels.inference.collapsed.stats import Statistics
-from outcomemodels.plugin import LinearStructure
 
-FloatArray = NDArray[np.float64]
 LOG_2PI = float(np.log(2 * np.pi))
-STEP = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
-class Conditional:
-    """Everything at one theta: factor of the Schur complement, posterior mean of the rest, pieces to draw from."""
+class Variances:
+    """One point of the parameters of variance.
 
-    theta: Theta
-    precisions: tuple[FloatArray, ...]
-    factor: FloatArray
+    Parameters
+    ----------
+    factors : tuple of array, dims (column, column)
+        Lower Cholesky factor of the covariance of each block.
+    noise : array, dims (noise level,)
+    """
+
+    factors: tuple[FloatArray, ...]
+    noise: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Factored:
+    """The posterior of effects and coefficients at one point, factored.
+
+    ``T`` is the Schur complement before the kept variables' own prior, ``R`` the upper factor of their precision,
+    ``root`` the kept variables' prior scale (dims (kept, kept) sparse in blocks, or the diagonal).
+    """
+
+    log_density: float
+    T: FloatArray
+    R: FloatArray
+    H: FloatArray
+    Q: FloatArray
     mean: FloatArray
-    B: sparse.csr_array
-    blocks: FloatArray
-    quadratic: float
-    log_determinants: float
+    variances: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Exact conditional moments of effects then coefficients, dims (variable,); coefficients with their prior mean."""
+
+    mean: FloatArray
+    variance: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class Collapsed:
-    """The collapsed posterior of one structure."""
+    """A structure's data with every effect and coefficient integrated out.
 
-    structure: LinearStructure
-    statistics: Statistics
-    parameters: Parameters
+    Parameters
+    ----------
+    stats : Statistics
+    fixed_sd : array, dims (column,)
+        Prior SDs of the fixed columns; zero for known coefficients.
+    plan : Plan
+    """
 
-    @property
-    def size(self) -> int:
-        """Number of variance parameters."""
-        return self.parameters.size
+    stats: Statistics
+    fixed_sd: FloatArray
+    plan: Plan
 
-    # -- at one theta ----------------------------------------------------------------------------------------
+    @classmethod
+    def of(cls, stats: Statistics, fixed_sd: FloatArray, eliminate: tuple[int, ...] | None = None) -> Collapsed:
+        """Plan the elimination; ``eliminate`` names blocks by position, else the cheapest are chosen."""
+        return cls(stats, np.asarray(fixed_sd, dtype=float), make_plan(stats, eliminate))
 
-    def conditional(self, eta: FloatArray) -> Conditional:
-        """Distribution of columns and effects given theta.
+    def log_density(self, at: Variances) -> float:
+        """Log density of the observed outcomes given the variance parameters."""
+        return self.factor(at).log_density
 
-        Raises
-        ------
-        numpy.linalg.LinAlgError
-            If the Schur complement is not positive definite to working precision.
+    def factor(self, at: Variances) -> Factored:
+        """Factor the posterior of effects and coefficients at a point."""
+        from outcomemodels.inference.collapsed.kernels import eliminate
+
+        plan, stats = self.plan, self.stats
+        m = len(plan.kept)
+        v = stats.variances(at.noise)
+        if not (v > 0).all() or not np.isfinite(v).all():
+            nothing = np.zeros(0)
+            return Factored(-np.inf, nothing, nothing, nothing, nothing, nothing, v)
+        D, B, A, square, scale = self._weighted(v)
+        T = A * scale
+        H, Q = np.zeros(len(D)), np.zeros(len(B))
+        logdet = eliminate(
+            D, B, plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at,
+            plan.group, plan.width, self._factor_at, self._flat(at), scale, T, H, Q,
+        )  # fmt: skip
+        M = self._whiten(T, at)
+        precision = M[:m, :m] if m else np.zeros((0, 0))
+        precision[np.diag_indices(m)] += 1.0
+        R, fault = lapack.dpotrf(precision.T, lower=0, overwrite_a=0) if m else (precision, 0)
+        if fault:
+            nothing = np.zeros(0)
+            return Factored(-np.inf, nothing, nothing, nothing, nothing, nothing, v)
+        half = lapack.dtrtrs(R, np.asarray(M[m, :m])[:, None], lower=0, trans=1)[0][:, 0] if m else np.zeros(0)
+        mean = lapack.dtrtrs(R, half[:, None], lower=0, trans=0)[0][:, 0] if m else np.zeros(0)
+        logdet += 2 * float(np.log(np.diag(R)).sum()) if m else 0.0
+        misfit = square + float(T[m, m]) - float(half @ half)
+        value = float((stats.n * (LOG_2PI + np.log(v)) - stats.log_weight).sum()) + logdet + misfit
+        with np.errstate(divide="ignore", invalid="ignore"):
+            cells = stats.degrees * np.log(at.noise) + stats.within / (2 * at.noise**2)
+        inside = float(np.where((stats.degrees > 0) | (stats.within > 0), cells, 0.0).sum())
+        return Factored(-0.5 * value - inside, T, R, H, Q, mean, v)
+
+    def gradient(self, at: Variances) -> tuple[float, list[FloatArray], FloatArray]:
+        """Log density; per block E[sum_j z_j z_j'] - J I, dims (column, column); and d/d log noise.
+
+        The derivative along any change dL of a block's factor is tr(L^-1 dL S) with S the matrix given.
         """
-        theta = self.parameters.at(eta)
-        layout, stats = self.statistics.layout, self.statistics
-        tau = theta.noise**-2
-        precisions = tuple(_inverse(theta.covariance(b)) for b in range(len(layout.sizes)))
-        total = sum(t * a for t, a in zip(tau, stats.A, strict=True))
-        A = np.array(total)
-        B = sum((t * b for t, b in zip(tau, stats.B, strict=True)), start=sparse.csr_array(stats.B[0].shape)).tocsr()
-        D = np.array(sum(t * d for t, d in zip(tau, stats.D, strict=True)))
-        logs = -float((stats.count * np.log(tau)).sum()) + float(stats.count.sum()) * LOG_2PI
-        for b, (size, precision) in enumerate(zip(layout.sizes, precisions, strict=True)):
-            logs -= size * np.linalg.slogdet(precision)[1]
-            if b == layout.eliminated:
-                D = D + precision
-            else:
-                _add_block(A, layout.starts[b], size, precision)
-        column = self._column_precision()
-        A[np.arange(layout.n_columns), np.arange(layout.n_columns)] += column
-        logs -= float(np.log(column).sum())
-        blocks = np.linalg.inv(D) if len(D) else D
-        if len(D):
-            logs += float(np.linalg.slogdet(D)[1].sum())
-            A -= (B.T @ _apply(blocks, B)).toarray()
-        rest = A[:-1, :-1]
-        factor = linalg.cholesky(rest, lower=True, check_finite=False)
-        logs += 2 * float(np.log(np.diag(factor)).sum())
-        mean = linalg.cho_solve((factor, True), A[:-1, -1], check_finite=False)
-        quadratic = float(A[-1, -1] - A[:-1, -1] @ mean)
-        return Conditional(theta, precisions, factor, mean, B, blocks, quadratic, logs)
+        from outcomemodels.inference.collapsed.kernels import covariances
 
-    def _column_precision(self) -> FloatArray:
-        return np.array([p.values[1] for p in self.structure.column_priors]) ** -2.0
+        f = self.factor(at)
+        stats, plan, layout = self.stats, self.plan, self.stats.layout
+        if not np.isfinite(f.log_density):
+            return -np.inf, [np.zeros((q, q)) for q in layout.widths], np.zeros(len(at.noise))
+        m = len(plan.kept)
+        Cz = self._kept_covariance(f)
+        Cu = self._unwhiten_both(Cz, at)
+        CD, CB = np.zeros(len(f.H)), np.zeros(len(f.Q))
+        covariances(plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at, f.H, f.Q, np.ascontiguousarray(Cu), CD, CB)
+        ze = self._effects_mean(f, at)
+        z = np.empty(layout.size)
+        z[plan.effects], z[plan.kept] = ze, f.mean
+        place = np.full(layout.size, -1)
+        place[plan.kept] = np.arange(m)
+        position = np.full(layout.size, -1)
+        position[plan.effects] = np.arange(len(plan.effects))
+        shares: list[FloatArray] = []
+        for k, (levels, q) in enumerate(zip(layout.levels, layout.widths, strict=True)):
+            where = np.arange(layout.block(k).start, layout.block(k).stop).reshape(levels, q)
+            S = z[where].T @ z[where] - levels * np.eye(q)
+            for a in range(q):
+                for b in range(q):
+                    if k in plan.eliminated:
+                        S[a, b] += CD[self._within(position[where[:, a]], position[where[:, b]])].sum()
+                    else:
+                        S[a, b] += Cz[place[where[:, a]], place[where[:, b]]].sum()
+            shares.append(S)
+        u = self._unwhiten(z, at)
+        second = u[stats.rows] * u[stats.columns]
+        if len(plan.effects):
+            e, low = plan.to_d
+            second[e] += self._cluster_units(CD, at)[low]
+            x, b_place = plan.to_b
+            second[x] += self._coupling_units(CB, at)[b_place]
+        r, a_place = plan.to_a
+        if m:
+            second[r] += Cu[a_place // (m + 1), a_place % (m + 1)]
+        twice = np.where(stats.rows == stats.columns, 1.0, 2.0) * second
+        squares = stats.square - 2 * (stats.cross.T @ u) + stats.gram.T @ twice
+        share = at.noise[stats.noise] ** 2 / stats.divisor / f.variances
+        by_class = share * (squares / f.variances - stats.n)
+        noise = np.bincount(stats.noise, weights=by_class, minlength=len(at.noise))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inside = np.where(stats.degrees > 0, -stats.degrees + stats.within / at.noise**2, 0.0)
+        return f.log_density, shares, noise + inside
 
-    def log_density(self, eta: FloatArray) -> float:
-        """Log density of eta given the data, up to a constant: likelihood and standard normal prior."""
-        try:
-            at = self.conditional(eta)
-        except np.linalg.LinAlgError:
-            return -np.inf
-        value = -0.5 * (at.log_determinants + at.quadratic) - 0.5 * float(eta @ eta)
-        return value if np.isfinite(value) else -np.inf
+    def draw(self, at: Variances, rng: np.random.Generator, size: int, factored: Factored | None = None) -> FloatArray:
+        """Exact draws of effects then coefficients, dims (draw, variable)."""
+        from outcomemodels.inference.collapsed.kernels import solve_back
 
-    def log_density_and_gradient(self, eta: FloatArray) -> tuple[float, FloatArray]:
-        """Log density and its gradient, dims (coordinate,)."""
-        eta = np.asarray(eta, dtype=float)
-        try:
-            at = self.conditional(eta)
-        except np.linalg.LinAlgError:
-            return -np.inf, np.zeros(self.size)
-        value = -0.5 * (at.log_determinants + at.quadratic) - 0.5 * float(eta @ eta)
-        on_precision, on_tau = self._natural_gradient(at)
-        gradient = -eta.copy()
-        for i, owner in enumerate(self.parameters.owners):
-            step = np.zeros(self.size)
-            step[i] = STEP
-            up, down = self.parameters.at(eta + step), self.parameters.at(eta - step)
-            if owner < 0:
-                level = -1 - owner
-                slope = (up.noise[level] ** -2 - down.noise[level] ** -2) / (2 * STEP)
-                gradient[i] += on_tau[level] * slope
-            else:
-                slopes = (_inverse(up.covariance(owner)) - _inverse(down.covariance(owner))) / (2 * STEP)
-                gradient[i] += float((on_precision[owner] * slopes).sum())
-        return value, gradient
+        f = self.factor(at) if factored is None else factored
+        plan = self.plan
+        m = len(plan.kept)
+        kept = np.tile(f.mean, (size, 1))
+        if m:
+            kept += lapack.dtrtrs(f.R, rng.standard_normal((m, size)), lower=0, trans=0)[0].T
+        z = np.empty((size, self.stats.layout.size))
+        z[:, plan.kept] = kept
+        own = np.empty(len(plan.effects))
+        for i in range(size):
+            units = self._unwhiten_kept(kept[i], at)
+            noise = rng.standard_normal(len(plan.effects))
+            solve_back(plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at, f.H, f.Q, units, noise, own)
+            z[i, plan.effects] = own
+        u = self._unwhiten(z, at)
+        u[:, self.stats.layout.fixed] += self.stats.offset
+        return u
 
-    def _natural_gradient(self, at: Conditional) -> tuple[list[FloatArray], FloatArray]:
-        """Derivatives of the log likelihood by each block's precision matrix and by each noise precision."""
-        layout, stats = self.statistics.layout, self.statistics
-        C = linalg.cho_solve((at.factor, True), np.eye(len(at.mean)), check_finite=False)
-        effects = self._eliminated_mean(at, at.mean[None, :])[0]
-        V = _apply(at.blocks, at.B[:, :-1]) if layout.eliminated >= 0 else at.B[:, :-1]
-        VC = V @ C
-        on_precision: list[FloatArray] = []
-        marginal = at.blocks.copy()
-        for b, (size, width) in enumerate(zip(layout.sizes, layout.widths, strict=True)):
-            if b == layout.eliminated:
-                dense = VC.reshape(size, width, -1)
-                other = np.asarray(V.toarray()).reshape(size, width, -1)
-                marginal = at.blocks + np.einsum("lim,ljm->lij", dense, other)
-                u, cov = effects, marginal.sum(axis=0)
-            else:
-                where = layout.starts[b] + np.arange(size * width).reshape(size, width)
-                u = at.mean[where]
-                cov = C[where[:, :, None], where[:, None, :]].sum(axis=0)
-            on_precision.append(0.5 * (size * _inverse(at.precisions[b]) - cov - u.T @ u))
-        flat = effects.ravel()
-        on_tau = np.empty(len(stats.count))
-        extended = np.append(-at.mean, 1.0)
-        for g, (count, A, B, D) in enumerate(zip(stats.count, stats.A, stats.B, stats.D, strict=True)):
-            trace = float((C * A[:-1, :-1]).sum())
-            squares = float(extended @ A @ extended)
-            if layout.eliminated >= 0:
-                trace -= 2 * float(B[:, :-1].multiply(VC).sum())
-                trace += float((marginal * D).sum())
-                squares -= 2 * float(flat @ (B @ extended))
-                squares += float(np.einsum("li,lij,lj->", effects, D, effects))
-            on_tau[g] = 0.5 * (count * at.theta.noise[g] ** 2 - trace - squares)
-        return on_precision, on_tau
+    def moments(self, at: Variances) -> Moments:
+        """Exact conditional means and variances, the ingredients of Rao-Blackwellised posterior moments."""
+        from outcomemodels.inference.collapsed.kernels import covariances
 
-    # -- draws -----------------------------------------------------------------------------------------------
+        f = self.factor(at)
+        plan, layout = self.plan, self.stats.layout
+        z = np.empty(layout.size)
+        z[plan.effects], z[plan.kept] = self._effects_mean(f, at), f.mean
+        Cu = self._unwhiten_both(self._kept_covariance(f), at)
+        CD, CB = np.zeros(len(f.H)), np.zeros(len(f.Q))
+        covariances(plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at, f.H, f.Q, np.ascontiguousarray(Cu), CD, CB)
+        variance = np.empty(layout.size)
+        variance[plan.kept] = np.diag(Cu)
+        every = np.arange(len(plan.effects))
+        variance[plan.effects] = self._cluster_units(CD, at)[self._within(every, every)]
+        mean = self._unwhiten(z, at)
+        mean[layout.fixed] += self.stats.offset
+        return Moments(mean, variance)
 
-    def draw(self, eta: FloatArray, count: int, rng: np.random.Generator) -> tuple[FloatArray, list[FloatArray]]:
-        """Exact joint draws given theta: columns, dims (draw, column), and effects (draw, level, column) per block."""
-        at = self.conditional(eta)
-        layout = self.statistics.layout
-        z = rng.standard_normal((len(at.mean), count))
-        rest = (at.mean[:, None] + linalg.solve_triangular(at.factor, z, lower=True, trans="T")).T
-        offset = np.array([p.values[0] for p in self.structure.column_priors])
-        effects: list[FloatArray] = []
-        for b, (size, width) in enumerate(zip(layout.sizes, layout.widths, strict=True)):
-            if b == layout.eliminated:
-                centre = self._eliminated_mean(at, rest)
-                spread = np.linalg.cholesky(at.blocks)
-                noise = rng.standard_normal((count, size, width))
-                effects.append(centre + np.einsum("lij,slj->sli", spread, noise))
-            else:
-                start = layout.starts[b]
-                effects.append(rest[:, start : start + size * width].reshape(count, size, width))
-        return rest[:, : layout.n_columns] + offset, effects
+    # --- the data at given class variances -----------------------------------------------------------------
 
-    def _eliminated_mean(self, at: Conditional, rest: FloatArray) -> FloatArray:
-        """Mean of the eliminated effects given the rest, dims (draw, level, column)."""
-        layout = self.statistics.layout
-        if layout.eliminated < 0:
-            return np.zeros((len(rest), 0, 1))
-        size, width = layout.sizes[layout.eliminated], layout.widths[layout.eliminated]
-        residual = (at.B @ np.vstack([-rest.T, np.ones(len(rest))])).T.reshape(len(rest), size, width)
-        return np.asarray(np.einsum("lij,slj->sli", at.blocks, residual))
+    @cached_property
+    def _single(self) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+        return self._place(self.stats.gram.toarray()[:, 0], self.stats.cross.toarray()[:, 0], self.stats.square[0])
 
+    def _weighted(self, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float, float]:
+        """D, B, A (with the response as last row), r'Wr, and the factor still to be applied to D, B and A."""
+        if len(v) == 1:
+            D, B, A, square = self._single
+            return D, B, A, square / float(v[0]), 1 / float(v[0])
+        w = 1 / v
+        D, B, A, square = self._place(self.stats.gram @ w, self.stats.cross @ w, float(self.stats.square @ w))
+        return D, B, A, square, 1.0
 
-def _inverse(matrix: FloatArray) -> FloatArray:
-    return np.linalg.inv(matrix) if len(matrix) > 1 else 1 / matrix
+    def _place(
+        self, gram: FloatArray, cross: FloatArray, square: float
+    ) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+        plan = self.plan
+        m = len(plan.kept)
+        D, B, A = np.zeros(int(plan.d_at[-1])), np.zeros(int(plan.b_at[-1])), np.zeros((m + 1, m + 1))
+        D[plan.to_d[1]] = gram[plan.to_d[0]]
+        D[plan.to_d_mirror[1]] = gram[plan.to_d_mirror[0]]
+        B[plan.to_b[1]] = gram[plan.to_b[0]]
+        B[response_places(plan)] = cross[plan.effects]
+        A.reshape(-1)[plan.to_a[1]] = gram[plan.to_a[0]]
+        A[m, :m] = cross[plan.kept]
+        return D, B, A, float(square)
 
+    # --- prior scales --------------------------------------------------------------------------------------
 
-def _add_block(A: FloatArray, start: int, size: int, precision: FloatArray) -> None:
-    """Add a block's precision along the diagonal of A, in place."""
-    width = len(precision)
-    where = start + np.arange(size * width).reshape(size, width)
-    A[where[:, :, None], where[:, None, :]] += precision
+    @cached_property
+    def _factor_starts(self) -> IntArray:
+        return np.concatenate([[0], np.cumsum([q * q for q in self.stats.layout.widths])]).astype(np.int64)
 
+    @cached_property
+    def _factor_at(self) -> IntArray:
+        return np.asarray(self._factor_starts[self.plan.block], dtype=np.int64)
 
-def _apply(blocks: FloatArray, B: sparse.csr_array) -> sparse.csr_array:
-    """Block-diagonal matrix times sparse B."""
-    size, k, _ = blocks.shape
-    if k == 1:
-        scaled = B.copy()
-        scaled.data = scaled.data * np.repeat(blocks.ravel(), np.diff(B.indptr))
-        return scaled
-    pointers = np.arange(size + 1)
-    return sparse.csr_array(sparse.bsr_array((blocks, np.arange(size), pointers)) @ B)
+    def _flat(self, at: Variances) -> FloatArray:
+        return np.concatenate([np.zeros(0), *[np.asarray(L, dtype=float).reshape(-1) for L in at.factors]])
+
+    def _unwhiten(self, z: FloatArray, at: Variances) -> FloatArray:
+        """From standard to natural units, dims (…, variable); the response or offsets are not touched."""
+        layout = self.stats.layout
+        u = np.empty_like(z)
+        for k, L in enumerate(at.factors):
+            part = z[..., layout.block(k)]
+            u[..., layout.block(k)] = (
+                part * L[0, 0] if len(L) == 1 else (part.reshape(-1, len(L)) @ L.T).reshape(part.shape)
+            )
+        u[..., layout.fixed] = z[..., layout.fixed] * self.fixed_sd
+        return u
+
+    @cached_property
+    def _kept_blocks(self) -> tuple[tuple[int, slice], ...]:
+        """Kept blocks and their places among the kept variables; the fixed columns come last."""
+        out, start = [], 0
+        for k, (levels, q) in enumerate(zip(self.stats.layout.levels, self.stats.layout.widths, strict=True)):
+            if k not in self.plan.eliminated:
+                out.append((k, slice(start, start + levels * q)))
+                start += levels * q
+        return tuple(out)
+
+    def _unwhiten_kept(self, z: FloatArray, at: Variances) -> FloatArray:
+        """Like :meth:`_unwhiten` for the kept variables along the last axis."""
+        u = np.array(z, dtype=float)
+        for k, where in self._kept_blocks:
+            L = at.factors[k]
+            part = u[..., where]
+            u[..., where] = part * L[0, 0] if len(L) == 1 else (part.reshape(-1, len(L)) @ L.T).reshape(part.shape)
+        p = len(self.fixed_sd)
+        if p:
+            u[..., -p:] *= self.fixed_sd
+        return u
+
+    def _unwhiten_both(self, C: FloatArray, at: Variances) -> FloatArray:
+        return self._unwhiten_kept(np.ascontiguousarray(self._unwhiten_kept(C, at).T), at)
+
+    def _whiten(self, T: FloatArray, at: Variances) -> FloatArray:
+        """L'T for the kept variables on both sides; the last row is the response's. Lower triangle given."""
+        m = len(self.plan.kept)
+        if all(len(at.factors[k]) == 1 for k, _ in self._kept_blocks):
+            scale = np.ones(m + 1)
+            for k, where in self._kept_blocks:
+                scale[where] = at.factors[k][0, 0]
+            scale[m - len(self.fixed_sd) : m] = self.fixed_sd
+            return T * scale[:, None] * scale
+        full = np.tril(T) + np.tril(T, -1).T
+        for _ in range(2):
+            full = np.ascontiguousarray(full.T)
+            for k, where in self._kept_blocks:
+                L = at.factors[k]
+                part = full[:, where]
+                full[:, where] = (part.reshape(-1, len(L)) @ L).reshape(part.shape)
+            full[:, m - len(self.fixed_sd) : m] *= self.fixed_sd
+        return full
+
+    # --- covariances ---------------------------------------------------------------------------------------
+
+    def _kept_covariance(self, f: Factored) -> FloatArray:
+        if not len(f.mean):
+            return np.zeros((0, 0))
+        inverse = lapack.dpotri(f.R, lower=0)[0]
+        upper = np.triu(inverse)
+        return np.asarray(upper + np.triu(inverse, 1).T)
+
+    def _effects_mean(self, f: Factored, at: Variances) -> FloatArray:
+        from outcomemodels.inference.collapsed.kernels import solve_back
+
+        plan = self.plan
+        out = np.empty(len(plan.effects))
+        units = self._unwhiten_kept(f.mean, at)
+        nothing = np.zeros(len(plan.effects))
+        solve_back(plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at, f.H, f.Q, units, nothing, out)
+        return out
+
+    @cached_property
+    def _cluster_of(self) -> IntArray:
+        return np.repeat(np.arange(len(self.plan.size)), self.plan.size)
+
+    def _within(self, a: IntArray, b: IntArray) -> IntArray:
+        """Place in D of pairs of eliminated variables (by position) of one cluster."""
+        if not len(a):
+            return np.zeros(0, np.int64)
+        c = self._cluster_of[a]
+        first = np.concatenate([[0], np.cumsum(self.plan.size)])[c]
+        return np.asarray(self.plan.d_at[c] + (a - first) * self.plan.size[c] + (b - first))
+
+    def _cluster_units(self, CD: FloatArray, at: Variances) -> FloatArray:
+        """Covariances within clusters in natural units."""
+        from outcomemodels.inference.collapsed.kernels import scale_clusters
+
+        plan = self.plan
+        out = CD.copy()
+        scale_clusters(
+            plan.d_at, plan.size, plan.size, plan.group, plan.width, self._factor_at, self._flat(at), True, out
+        )
+        return out
+
+    def _coupling_units(self, CB: FloatArray, at: Variances) -> FloatArray:
+        """Covariances of eliminated with kept variables in natural units."""
+        from outcomemodels.inference.collapsed.kernels import scale_clusters
+
+        plan = self.plan
+        out = CB.copy()
+        scale_clusters(
+            plan.b_at, plan.size, np.diff(plan.met_at) + 1,
+            plan.group, plan.width, self._factor_at, self._flat(at), False, out,
+        )  # fmt: skip
+        return out

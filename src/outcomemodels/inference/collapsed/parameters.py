@@ -1,133 +1,201 @@
-"""The variance parameters theta as a vector on the prior-whitened scale.
+"""Variance parameters on the prior-whitened scale: each coordinate is standard normal a priori.
 
-Every SD and every partial correlation is ``F^-1(Phi(eta))`` of its own prior F, so that the prior of eta is a
-standard normal and a component at the zero boundary looks Gaussian. A block with several columns has covariance
-``diag(sd) L L' diag(sd)``, L from LKJ partial correlations (Lewandowski, Kurowicka & Joe 2009,
-doi 10.1016/j.jmva.2009.04.008).
+An SD is F^-1(Phi(eta)) with F its prior's distribution function, so a posterior that touches zero looks like the lower
+half of a normal and not like an exponential tail; a partial correlation is the same with its beta prior.
+
+References
+----------
+Lewandowski, Kurowicka & Joe (2009), doi 10.1016/j.jmva.2009.04.008.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
+from outcomemodels.inference.collapsed.collapse import Collapsed, Variances
+from outcomemodels.inference.collapsed.layout import FloatArray
 from outcomemodels.plugin import LinearStructure
 from outcomemodels.priors import Prior
 
-FloatArray = NDArray[np.float64]
-LOG_2 = float(np.log(2))
-TINY = 1e-12
-"""Smallest SD, relative to the first value of the prior: keeps precisions finite at the zero boundary."""
+LIMIT = 35.0
+"""Coordinates beyond are as impossible as a 35-sigma event and are clipped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Theta:
-    """Values at one eta: SDs (column,) and correlations (column, column) per block, noise SDs (noise,)."""
+def sd_from_normal(prior: Prior, eta: FloatArray | float) -> FloatArray:
+    """Prior quantile at Phi(eta), accurate in both tails."""
+    x = np.clip(np.asarray(eta, dtype=float), -LIMIT, LIMIT)
+    below, above = special.ndtr(x), special.ndtr(-x)
+    match prior.name:
+        case "half_normal":
+            low = np.sqrt(2) * special.erfinv(below)
+            return np.asarray(prior.values[0] * np.where(x < 0, low, -special.ndtri(above / 2)))
+        case "half_student_t":
+            df, scale = prior.values
+            top = np.exp(special.gammaln((df + 1) / 2) - special.gammaln(df / 2)) / np.sqrt(df * np.pi)
+            low = np.where(below < 1e-8, below / (2 * top), special.stdtrit(df, 0.5 + np.maximum(below, 1e-8) / 2))
+            return np.asarray(scale * np.where(x < 0, low, -special.stdtrit(df, above / 2)))
+        case "exponential" | "pc":
+            return np.asarray(np.where(x < 0, -np.log1p(-below * (x < 0)), -special.log_ndtr(-x)) / prior.rate)
+        case _:
+            return np.full(x.shape, prior.values[0])
 
-    sds: tuple[FloatArray, ...]
-    corrs: tuple[FloatArray, ...]
-    noise: FloatArray
 
-    def covariance(self, block: int) -> FloatArray:
-        """Covariance of the effects of one level of a block, dims (column, column)."""
-        sd = self.sds[block]
-        return np.asarray(self.corrs[block] * np.outer(sd, sd))
+def normal_from_sd(prior: Prior, sd: float) -> float:
+    """Inverse of :func:`sd_from_normal`, for starting values; kept within +-6."""
+    q = float(prior.cdf(sd))
+    return float(np.clip(special.ndtri(min(max(q, 1e-9), 1 - 1e-9)), -6, 6))
+
+
+def log_sd_slope(prior: Prior, eta: float, sd: float) -> float:
+    """Derivative of log sd with respect to eta."""
+    if abs(eta) > LIMIT or sd <= 0:
+        return 0.0
+    return float(np.exp(-0.5 * eta**2 - 0.5 * np.log(2 * np.pi) - prior.logpdf(sd) - np.log(sd)))
+
+
+def correlation_factor(partial: FloatArray, size: int) -> FloatArray:
+    """Lower Cholesky factor of a correlation matrix from canonical partial correlations, row by row."""
+    L = np.zeros((size, size), dtype=np.asarray(partial).dtype)
+    L[0, 0] = 1.0
+    at = 0
+    for i in range(1, size):
+        left = 1.0 + 0 * L[0, 0]
+        for j in range(i):
+            L[i, j] = partial[at] * np.sqrt(left)
+            left = left * (1 - partial[at] ** 2)
+            at += 1
+        L[i, i] = np.sqrt(left)
+    return L
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """One free parameter: an SD of a block, a partial correlation of a block, or a noise SD."""
+
+    kind: str
+    name: str
+    index: int
+    position: int
+    prior: Prior
+    shape: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """How eta is laid out: SDs of each block, partial correlations of correlated blocks, noise SDs."""
+    """The free parameters of a structure.
 
-    sds: tuple[tuple[Prior, ...], ...]
-    etas: tuple[float | None, ...]
-    noise: tuple[Prior, ...]
+    Parameters
+    ----------
+    structure : LinearStructure
+    """
 
-    @classmethod
-    def of(cls, structure: LinearStructure) -> Parameters:
-        """Read the layout off a structure."""
-        return cls(
-            tuple(b.sds for b in structure.blocks),
-            tuple(None if b.correlation is None else b.correlation.values[0] for b in structure.blocks),
-            structure.noise,
-        )
+    structure: LinearStructure
+
+    @cached_property
+    def coordinates(self) -> tuple[Coordinate, ...]:
+        """Free parameters in order: SDs and partial correlations block by block, then noise."""
+        out: list[Coordinate] = []
+        for k, block in enumerate(self.structure.blocks):
+            q = len(block.columns)
+            for a, prior in enumerate(block.sds):
+                if prior.name != "constant":
+                    out.append(
+                        Coordinate("sd", f"sd_{block.id}" + (f"[{block.columns[a]}]" if q > 1 else ""), k, a, prior)
+                    )
+            if block.correlation is not None and q > 1:
+                at = 0
+                for i in range(1, q):
+                    for j in range(i):
+                        shape = block.correlation.values[0] + (q - 2 - j) / 2
+                        name = f"corr_{block.id}[{block.columns[i]}, {block.columns[j]}]"
+                        out.append(Coordinate("corr", name, k, at, block.correlation, shape))
+                        at += 1
+        for g, prior in enumerate(self.structure.noise):
+            if prior.name != "constant":
+                name = "noise" if len(self.structure.noise) == 1 else f"noise[{self.structure.noise_levels[g]}]"
+                out.append(Coordinate("noise", name, g, 0, prior))
+        return tuple(out)
 
     @property
-    def owners(self) -> tuple[int, ...]:
-        """For each coordinate of eta, its block, or -1 - level for a noise SD."""
-        out: list[int] = []
-        for block, (sds, eta) in enumerate(zip(self.sds, self.etas, strict=True)):
-            out += [block] * sum(p.name != "constant" for p in sds)
-            if eta is not None:
-                out += [block] * (len(sds) * (len(sds) - 1) // 2)
-        return tuple(out + [-1 - level for level, p in enumerate(self.noise) if p.name != "constant"])
+    def names(self) -> tuple[str, ...]:
+        """Names of the coordinates."""
+        return tuple(c.name for c in self.coordinates)
 
-    @property
-    def size(self) -> int:
-        """Length of eta."""
-        return len(self.owners)
+    def natural(self, eta: FloatArray) -> tuple[list[FloatArray], list[FloatArray], FloatArray]:
+        """SDs and partial correlations of each block, and noise SDs, at a point dims (coordinate,)."""
+        sds = [
+            np.array([p.values[0] if p.name == "constant" else np.nan for p in b.sds]) for b in self.structure.blocks
+        ]
+        partial = [np.zeros(len(b.columns) * (len(b.columns) - 1) // 2) for b in self.structure.blocks]
+        noise = np.array([p.values[0] if p.name == "constant" else np.nan for p in self.structure.noise])
+        for value, c in zip(eta, self.coordinates, strict=True):
+            if c.kind == "sd":
+                sds[c.index][c.position] = sd_from_normal(c.prior, value)
+            elif c.kind == "noise":
+                noise[c.index] = sd_from_normal(c.prior, value)
+            else:
+                tail = special.betaincinv(c.shape, c.shape, special.ndtr(-abs(np.clip(value, -LIMIT, LIMIT))))
+                partial[c.index][c.position] = np.sign(value) * (1 - 2 * max(float(tail), 1e-13))
+        return sds, partial, noise
 
-    def at(self, eta: FloatArray) -> Theta:
-        """SDs, correlations and noise at ``eta``, dims (coordinate,)."""
-        tail = iter(np.asarray(eta, dtype=float))
-        sds, corrs = [], []
-        for priors, shape in zip(self.sds, self.etas, strict=True):
-            sds.append(np.array([_unwhiten(p, tail) for p in priors]))
-            corrs.append(np.eye(len(priors)) if shape is None else _correlation(len(priors), shape, tail))
-        return Theta(tuple(sds), tuple(corrs), np.array([_unwhiten(p, tail) for p in self.noise]))
+    def variances(self, eta: FloatArray) -> Variances:
+        """The point of the variance parameters."""
+        sds, partial, noise = self.natural(eta)
+        factors = []
+        for s, p in zip(sds, partial, strict=True):
+            factors.append(s[:, None] * (correlation_factor(p, len(s)) if len(s) > 1 else np.ones((1, 1))))
+        return Variances(tuple(factors), noise)
 
-    def start(self, spread: float) -> FloatArray:
-        """A sensible beginning: SDs a third of ``spread``, noise near it, correlations zero."""
-        out: list[float] = []
-        for priors, shape in zip(self.sds, self.etas, strict=True):
-            out += [_whiten(p, min(float(p.ppf(0.5)), spread)) for p in priors if p.name != "constant"]
-            if shape is not None:
-                out += [0.0] * (len(priors) * (len(priors) - 1) // 2)
-        return np.array(out + [_whiten(p, spread) for p in self.noise if p.name != "constant"])
+    def log_posterior(self, engine: Collapsed, eta: FloatArray) -> float:
+        """Log posterior density on the whitened scale, up to a constant."""
+        value = engine.log_density(self.variances(eta)) - 0.5 * float(eta @ eta)
+        return value if np.isfinite(value) else -np.inf
 
+    def gradient(self, engine: Collapsed, eta: FloatArray) -> tuple[float, FloatArray]:
+        """Log posterior and its gradient on the whitened scale."""
+        sds, partial, noise = self.natural(eta)
+        at = self.variances(eta)
+        value, shares, by_noise = engine.gradient(at)
+        out = -np.array(eta, dtype=float)
+        if not np.isfinite(value):
+            return -np.inf, np.zeros(len(eta))
+        corr = [
+            correlation_factor(p, len(s)) if len(s) > 1 else np.ones((1, 1)) for s, p in zip(sds, partial, strict=True)
+        ]
+        for i, c in enumerate(self.coordinates):
+            if c.kind == "noise":
+                out[i] += by_noise[c.index] * log_sd_slope(c.prior, eta[i], noise[c.index])
+            elif c.kind == "sd":
+                K = corr[c.index]
+                row = np.zeros((len(K), len(K)))
+                row[c.position] = K[c.position]
+                slope = log_sd_slope(c.prior, eta[i], sds[c.index][c.position])
+                out[i] += float(np.trace(np.linalg.solve(K, row) @ shares[c.index])) * slope
+            else:
+                K, p = corr[c.index], partial[c.index]
+                moved = p.astype(complex)
+                moved[c.position] += 1e-30j
+                dK = correlation_factor(moved, len(K)).imag / 1e-30
+                b = (1 - abs(p[c.position])) / 2
+                log_beta = (c.shape - 1) * (np.log(b) + np.log1p(-b)) - special.betaln(c.shape, c.shape)
+                slope = 2 * float(np.exp(-0.5 * eta[i] ** 2 - 0.5 * np.log(2 * np.pi) - log_beta))
+                out[i] += float(np.trace(np.linalg.solve(K, dK) @ shares[c.index])) * slope
+        return value - 0.5 * float(eta @ eta), out
 
-def _unwhiten(prior: Prior, tail: object) -> float:
-    if prior.name == "constant":
-        return prior.values[0]
-    eta = float(next(tail))  # type: ignore[call-overload]
-    log_below, log_above = float(special.log_ndtr(eta)), float(special.log_ndtr(-eta))
-    return max(_quantile(prior, log_below, log_above), TINY * prior.values[0])
-
-
-def _quantile(prior: Prior, log_below: float, log_above: float) -> float:
-    """Quantile where the log distribution and survival functions are given; exact in both tails."""
-    match prior.name:
-        case "half_normal":  # twice the upper tail of a normal
-            if log_above < log_below:
-                return float(-prior.values[0] * special.ndtri_exp(log_above - LOG_2))
-            return float(prior.values[0] * special.ndtri(0.5 + 0.5 * np.exp(log_below)))
-        case "exponential" | "pc":
-            return float(-log_above / prior.rate)
-        case "half_student_t":
-            df, scale = prior.values
-            if log_above < log_below:
-                return float(-scale * special.stdtrit(df, 0.5 * np.exp(log_above)))
-            return float(scale * special.stdtrit(df, 0.5 + 0.5 * np.exp(log_below)))
-        case _:
-            return float(prior.ppf(float(np.exp(log_below))))
-
-
-def _whiten(prior: Prior, value: float) -> float:
-    return float(np.clip(special.ndtri(float(prior.cdf(value))), -5, 5))
-
-
-def _correlation(size: int, shape: float, tail: object) -> FloatArray:
-    factor = np.zeros((size, size))
-    factor[0, 0] = 1.0
-    for i in range(1, size):
-        left = 1.0
-        for j in range(i):
-            b = shape + (size - 2 - j) / 2
-            quantile = float(special.ndtr(float(next(tail))))  # type: ignore[call-overload]
-            partial = 2 * float(special.betaincinv(b, b, quantile)) - 1
-            factor[i, j] = partial * np.sqrt(left)
-            left *= 1 - partial**2
-        factor[i, i] = np.sqrt(left)
-    return factor @ factor.T
+    def start(self, engine: Collapsed) -> FloatArray:
+        """A starting point: residual spread after the fixed columns, shared out."""
+        stats_ = engine.stats
+        squares = float(stats_.square.sum() + stats_.within.sum())
+        count = float(np.maximum(stats_.n.sum() + stats_.degrees.sum(), 1))
+        spread = float(np.sqrt(max(squares / count, 1e-12)))
+        out = np.zeros(len(self.coordinates))
+        for i, c in enumerate(self.coordinates):
+            if c.kind == "noise":
+                out[i] = normal_from_sd(c.prior, 0.7 * spread)
+            elif c.kind == "sd":
+                out[i] = min(normal_from_sd(c.prior, 0.4 * spread) if c.position == 0 else -0.5, 0.0)
+        return out

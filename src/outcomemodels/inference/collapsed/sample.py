@@ -1,154 +1,216 @@
-"""The exact engine: statistics, theta, then columns and effects drawn exactly; the tree any engine returns."""
+"""From a linear structure to a posterior tree: reduce, weigh the variance parameters, draw every effect exactly."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from time import perf_counter
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from outcomemodels.inference.collapsed.collapse import Collapsed
+from outcomemodels.inference.collapsed.diagnose import judge, report
+from outcomemodels.inference.collapsed.layout import FloatArray
 from outcomemodels.inference.collapsed.parameters import Parameters
-from outcomemodels.inference.collapsed.stats import statistics_of
-from outcomemodels.inference.collapsed.theta import WeightedTheta, integrate
+from outcomemodels.inference.collapsed.stats import Statistics, statistics
+from outcomemodels.inference.collapsed.theta import ThetaSample, sample_theta
+from outcomemodels.inference.collapsed.weights import resample
 from outcomemodels.plugin import LinearStructure
 from outcomemodels.posterior import column_dim, corr_name, effect_name, sd_name
 
 CHAINS = 4
+BUDGET = 2e11
+"""Floating point operations to spend on densities; sets how many points are weighed, within 512 to 2048 a round."""
 
 
-def obstacle(structure: LinearStructure) -> str:
-    """Why the exact engine cannot take a structure; empty when it can."""
-    if structure.family != "gaussian":
-        return f"the outcome is {structure.family}, and the exact engine is for Gaussian outcomes"
-    if structure.known_variance is not None:
-        return "known sampling variances do not reduce to cross-products"
-    if any(p.name != "normal" for p in structure.column_priors):
-        return "a fixed column has a prior that is not normal"
-    return ""
+def sample_collapsed(
+    structure: LinearStructure,
+    *,
+    draws: int,
+    seed: int,
+    progress: bool = False,
+    stats: Statistics | None = None,
+) -> xr.DataTree:
+    """Exact posterior of a Gaussian linear structure.
 
-
-def sample_collapsed(structure: LinearStructure, *, draws: int, seed: int, progress: bool = False) -> xr.DataTree:
-    """Posterior of a Gaussian linear structure by exact collapse.
+    Variance parameters are weighed by importance sampling with every effect integrated out; effects and coefficients
+    are then drawn from their exact conditional distribution. Draws are independent, apart from variance parameters
+    that were resampled more than once; ``kish_ess`` says how many are effective. The four chains are equal parts of
+    the draws, in random order.
 
     Parameters
     ----------
     structure : LinearStructure
     draws : int
-        Joint draws of everything, independent given the weighted points of theta.
+        In all; rounded up to a multiple of four.
     seed : int
     progress : bool
-        Say each stage on standard error.
+        Whether to say on standard error what is being done.
+    stats : Statistics, optional
+        Statistics of the rows, when they were reduced before; the response of ``structure`` is then not read.
 
     Returns
     -------
     xarray.DataTree
-        Groups posterior, dims (chain, draw, …), the draws cut into four "chains" for ArviZ although they are
-        independent, and theta, the weighted points. Attributes ``khat``, ``kish_ess`` and ``stages``.
+        ``/posterior`` as in :mod:`outcomemodels.posterior`, dims (chain, draw, …); ``/sample_stats`` with
+        ``weight`` (the importance weight of the point a draw was
+        resampled from, 1 on average), dims (chain, draw); ``/variance_points`` with every weighted point. Attributes
+        ``engine``, ``khat``, ``kish_ess``, ``diagnostics`` (JSON).
 
     Raises
     ------
     SpecError
-        If the structure does not reduce.
+        If the structure is not one the exact engine can hold.
     FitError
-        If theta cannot be integrated.
+        If no gate can be passed.
     """
-    say: Callable[[str], None] = _say if progress else _silent
-    collapsed = Collapsed(structure, statistics_of(structure), Parameters.of(structure))
-    rows = 0 if structure.response is None else len(structure.response.y)
-    say(f"{rows:,} rows reduced; {collapsed.size} variance parameters")
-    found = integrate(collapsed, seed=seed, spread=_spread(collapsed), report=say)
+    said = _Said(progress)
+    seeds = np.random.SeedSequence(seed).spawn(3)
+    said("reducing rows to statistics")
+    reduced = statistics(structure) if stats is None else stats
+    engine = Collapsed.of(reduced, fixed_sds(structure))
+    parameters = Parameters(structure)
+    said("weighing the variance parameters")
+    weighed, diagnostics = weigh(parameters, engine, _integer(seeds[0]))
+    said(f"drawing the effects ({diagnostics['method']}, k-hat {diagnostics['khat']})")
     per_chain = -(-draws // CHAINS)
-    posterior = _draws(collapsed, found, per_chain * CHAINS, seed)
-    attrs = {
-        "khat": f"{found.khat:.4f}",
-        "kish_ess": f"{min(found.kish, float(draws)):.1f}",
-        "stages": json.dumps([[name, round(k, 3), round(e, 1)] for name, k, e in found.stages]),
-        "evaluations": str(found.evaluations),
+    rng = np.random.default_rng(seeds[1])
+    chosen = resample(weighed.weights, per_chain * CHAINS, rng)
+    variables = draw_variables(parameters, engine, weighed, chosen, np.random.default_rng(seeds[2]))
+    diagnostics["seconds"] = said.seconds
+    diagnostics["eliminated"] = [reduced.layout.blocks[k] for k in engine.plan.eliminated]
+    tree = _tree(structure, parameters, weighed, chosen, variables, per_chain)
+    tree.attrs = {
+        "engine": "collapsed",
+        "khat": -1.0 if diagnostics["khat"] is None else float(diagnostics["khat"]),
+        "kish_ess": float(min(weighed.kish, 1e9)),
+        "diagnostics": json.dumps(diagnostics),
     }
-    theta = xr.Dataset(
-        {"eta": (("point", "coordinate"), found.points), "weight": (("point",), found.weights)},
-        attrs={"scale": "prior-whitened: standard normal a priori"},
-    )
-    tree = xr.DataTree.from_dict({"posterior": posterior, "theta": theta})
-    tree.attrs = attrs
+    said("done")
     return tree
 
 
-def _say(message: str) -> None:
-    print(f"  exact engine: {message}", file=sys.stderr, flush=True)  # noqa: T201
+def fixed_sds(structure: LinearStructure) -> FloatArray:
+    """Prior SDs of the fixed columns, zero for known coefficients; dims (column,)."""
+    return np.array([p.values[1] if p.name == "normal" else 0.0 for p in structure.column_priors])
 
 
-def _silent(message: str) -> None:
-    """Say nothing."""
+def weigh(parameters: Parameters, engine: Collapsed, seed: int) -> tuple[ThetaSample, dict[str, Any]]:
+    """Weighted points of the variance parameters, by NUTS when a gate of importance sampling fails."""
+    points = int(np.clip(BUDGET / max(engine.plan.cost, 1.0), 512, 2048))
+    weighed = sample_theta(parameters, engine, seed=seed, points=points)
+    gates = judge(weighed)
+    if gates.passed:
+        return weighed, report(weighed, gates, None)
+    from outcomemodels.inference.collapsed.fallback import nuts_theta
+
+    second = nuts_theta(parameters, engine, weighed, seed=seed % 2**31)
+    return second, report(second, judge(second), gates)
 
 
-def _spread(collapsed: Collapsed) -> float:
-    """Rough SD of the outcome about its prior mean's best fit, from the statistics alone."""
-    A, n = sum(collapsed.statistics.A), float(collapsed.statistics.count.sum())
-    p = collapsed.statistics.layout.n_columns
-    total = np.asarray(A)
-    ridge = total[:p, :p] + 1e-8 * np.trace(total[:p, :p]) / max(p, 1) * np.eye(p)
-    explained = total[:p, -1] @ np.linalg.solve(ridge, total[:p, -1]) if p else 0.0
-    return float(np.sqrt(max(total[-1, -1] - explained, 1e-12) / n))
+def draw_variables(
+    parameters: Parameters, engine: Collapsed, weighed: ThetaSample, chosen: np.ndarray, rng: np.random.Generator
+) -> FloatArray:
+    """Exact draws of effects then coefficients, one for each chosen point; dims (draw, variable)."""
+    out = np.empty((len(chosen), engine.stats.layout.size))
+    unique, inverse = np.unique(chosen, return_inverse=True)
+    order = np.argsort(inverse, kind="stable")
+    ends = np.concatenate([[0], np.cumsum(np.bincount(inverse, minlength=len(unique)))])
+    for i, point in enumerate(unique):
+        where = order[ends[i] : ends[i + 1]]
+        out[where] = engine.draw(parameters.variances(weighed.points[point]), rng, len(where))
+    return out
 
 
-def _draws(collapsed: Collapsed, found: WeightedTheta, count: int, seed: int) -> xr.Dataset:
-    """Resample theta by systematic resampling, then draw columns and effects given each chosen point."""
-    structure = collapsed.structure
-    rng = np.random.default_rng([seed, 7])
-    uniform = (rng.uniform() + np.arange(count)) / count
-    cumulative = np.cumsum(found.weights)
-    chosen = np.searchsorted(cumulative / cumulative[-1], uniform).clip(0, len(found.weights) - 1)
-    order = rng.permutation(count)
-    beta = np.empty((count, len(structure.columns)))
-    effects = [np.empty((count, len(b.levels), len(b.columns))) for b in structure.blocks]
-    sds = [np.empty((count, len(b.columns))) for b in structure.blocks]
-    corrs = [np.empty((count, len(b.columns), len(b.columns))) for b in structure.blocks]
-    noise = np.empty((count, len(structure.noise)))
-    for point in np.unique(chosen):
-        where = order[np.flatnonzero(chosen == point)]
-        beta[where], drawn = collapsed.draw(found.points[point], len(where), rng)
-        theta = collapsed.parameters.at(found.points[point])
-        noise[where] = theta.noise
-        for b in range(len(structure.blocks)):
-            effects[b][where], sds[b][where], corrs[b][where] = drawn[b], theta.sds[b], theta.corrs[b]
-    return _named(structure, beta, effects, sds, corrs, noise)
-
-
-def _named(
+def _tree(
     structure: LinearStructure,
-    beta: np.ndarray,
-    effects: list[np.ndarray],
-    sds: list[np.ndarray],
-    corrs: list[np.ndarray],
-    noise: np.ndarray,
-) -> xr.Dataset:
-    sample = ("chain", "draw")
-    variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {"beta": ((*sample, "column"), _cut(beta))}
-    coords: dict[str, list[str]] = {"column": list(structure.columns)}
-    for block, effect, sd, corr in zip(structure.blocks, effects, sds, corrs, strict=True):
+    parameters: Parameters,
+    weighed: ThetaSample,
+    chosen: np.ndarray,
+    variables: FloatArray,
+    per_chain: int,
+) -> xr.DataTree:
+    from outcomemodels.inference.collapsed.layout import Layout
+
+    layout = Layout.of(structure)
+    unique, inverse = np.unique(chosen, return_inverse=True)
+    natural = [parameters.natural(weighed.points[i]) for i in unique]
+    factors = [parameters.variances(weighed.points[i]).factors for i in unique]
+    data: dict[str, tuple[tuple[str, ...], FloatArray]] = {}
+    coords: dict[str, Any] = {"chain": np.arange(CHAINS), "draw": np.arange(per_chain)}
+
+    def put(name: str, dims: tuple[str, ...], values: FloatArray) -> None:
+        data[name] = (("chain", "draw", *dims), values.reshape(CHAINS, per_chain, *values.shape[1:]))
+
+    if structure.columns:
+        coords["column"] = list(structure.columns)
+        put("beta", ("column",), variables[:, layout.fixed])
+    for k, block in enumerate(structure.blocks):
+        q, columns = len(block.columns), column_dim(block.id)
         coords[block.dim] = list(block.levels)
-        if len(block.columns) == 1:
-            variables[effect_name(block.id)] = ((*sample, block.dim), _cut(effect[:, :, 0]))
-            variables[sd_name(block.id)] = (sample, _cut(sd[:, 0]))
+        sds = np.stack([each[0][k] for each in natural])[inverse]
+        effects = variables[:, layout.block(k)].reshape(len(chosen), len(block.levels), q)
+        if q == 1:
+            put(sd_name(block.id), (), sds[:, 0])
+            put(effect_name(block.id), (block.dim,), effects[:, :, 0])
             continue
-        columns = column_dim(block.id)
         coords[columns] = list(block.columns)
-        variables[effect_name(block.id)] = ((*sample, block.dim, columns), _cut(effect))
-        variables[sd_name(block.id)] = ((*sample, columns), _cut(sd))
+        put(sd_name(block.id), (columns,), sds)
+        put(effect_name(block.id), (block.dim, columns), effects)
         if block.correlation is not None:
             coords[f"{columns}_bis"] = list(block.columns)
-            variables[corr_name(block.id)] = ((*sample, columns, f"{columns}_bis"), _cut(corr))
-    if len(structure.noise) == 1:
-        variables["noise"] = (sample, _cut(noise[:, 0]))
-    else:
+            corr = np.stack([_correlation(each[k]) for each in factors])[inverse]
+            put(corr_name(block.id), (columns, f"{columns}_bis"), corr)
+    noise = np.stack([each[2] for each in natural])[inverse]
+    if structure.noise_by:
         coords[structure.noise_by] = list(structure.noise_levels)
-        variables["noise"] = ((*sample, structure.noise_by), _cut(noise))
-    return xr.Dataset(variables, coords=coords)
+        put("noise", (structure.noise_by,), noise)
+    else:
+        put("noise", (), noise[:, 0])
+    weight = weighed.weights[chosen] * len(weighed.weights)
+    points = xr.Dataset(
+        {"eta": (("point", "parameter"), weighed.points), "weight": (("point",), weighed.weights)},
+        coords={"parameter": list(parameters.names)},
+    )
+    return xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset(data, coords=coords),
+            "sample_stats": xr.Dataset(
+                {"weight": (("chain", "draw"), weight.reshape(CHAINS, per_chain))},
+                coords={"chain": coords["chain"], "draw": coords["draw"]},
+            ),
+            "variance_points": points,
+        }
+    )
 
 
-def _cut(values: np.ndarray) -> np.ndarray:
-    return values.reshape(CHAINS, -1, *values.shape[1:])
+def _correlation(factor: FloatArray) -> FloatArray:
+    norm = np.sqrt((factor**2).sum(axis=1))
+    unit = factor / np.where(norm > 0, norm, 1.0)[:, None]
+    out = unit @ unit.T
+    np.fill_diagonal(out, 1.0)
+    return np.asarray(out)
+
+
+def _integer(seed: np.random.SeedSequence) -> int:
+    return int(seed.generate_state(1, np.uint64)[0])
+
+
+class _Said:
+    """What was done and how long it took; written to standard error when progress is wanted."""
+
+    def __init__(self, aloud: bool) -> None:
+        self.aloud = aloud
+        self.seconds: dict[str, float] = {}
+        self.since = perf_counter()
+        self.what = ""
+
+    def __call__(self, what: str) -> None:
+        now = perf_counter()
+        if self.what:
+            self.seconds[self.what.partition(" (")[0]] = round(now - self.since, 4)
+        if self.aloud:
+            sys.stderr.write(f"exact engine: {what}\n")
+        self.since, self.what = now, what

@@ -1,146 +1,346 @@
-"""Sufficient statistics of a linear structure: additive cross-products, one set per noise level.
+"""All that the rows say: additive cross-products of the design and the response, per variance class.
 
-Split the unknowns into one eliminated block (the one with most levels; its cross-product is block-diagonal) and the
-rest: fixed columns and the effects of the other blocks. With R = [rest columns, y] and E the eliminated columns:
-
-    A = R' W R    (rest + 1, rest + 1)        B = E' W R   (levels * k, rest + 1), sparse
-    D = E' W E    (levels, k, k)              N            rows behind the data
-
-Everything adds over rows, so statistics of parts are the parts of the statistics.
+Rows of one *variance class* share their noise level and known variance; the variance of a class at noise SD ``s`` is
+``s**2 + known`` per unit of weight (see :class:`Statistics`). Statistics of parts add up to those of the whole, so
+rows can be streamed, merged across sites, and forgotten.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import xarray as xr
 from scipy import sparse
 
-from outcomemodels.errors import SpecError
-from outcomemodels.plugin import Block, LinearStructure
+from outcomemodels.errors import FileError, SpecError
+from outcomemodels.inference.collapsed.layout import FloatArray, IntArray, Layout, check_structure
+from outcomemodels.plugin import LinearStructure
 
-FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where each unknown sits among the rest; ``eliminated`` is the index of the eliminated block, or -1."""
-
-    n_columns: int
-    starts: tuple[int, ...]
-    sizes: tuple[int, ...]
-    widths: tuple[int, ...]
-    eliminated: int
-
-    @property
-    def rest(self) -> int:
-        """Number of unknowns that are not eliminated."""
-        return self.n_columns + sum(
-            s * w for i, (s, w) in enumerate(zip(self.sizes, self.widths, strict=True)) if i != self.eliminated
-        )
+FORMAT = "outcomemodels.Statistics/1"
 
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Cross-products per noise level; tuples dims (noise,)."""
+    """Sufficient statistics of a Gaussian linear structure.
+
+    With F the design (effects, then fixed columns), r = y - X (prior means of the fixed columns), and w the weight of
+    a row, per class c: ``gram`` = sum w f f', ``cross`` = sum w f r, ``square`` = sum w r^2. A row of class c has
+    variance ``noise**2 / divisor[c] / w + known[c] / w``.
+
+    Parameters
+    ----------
+    layout : Layout
+    offset : array, dims (column,)
+        Prior means of the fixed columns, taken off the response.
+    noise, divisor, known : arrays, dims (class,)
+        Noise level, divisor of the noise variance, and known variance of each class.
+    rows, columns : arrays of int, dims (entry,)
+        Places of the entries of the Gram matrix: upper triangle, ascending row then column.
+    gram : sparse array, dims (entry, class)
+    cross : sparse array, dims (variable, class)
+    square, n, log_weight : arrays, dims (class,)
+        sum w r^2, number of rows (cells), and sum of log w.
+    degrees, within : arrays, dims (noise level,)
+        Degrees of freedom and sum of squares within cells.
+    """
 
     layout: Layout
-    count: FloatArray
-    A: tuple[FloatArray, ...]
-    B: tuple[sparse.csr_array, ...]
-    D: tuple[FloatArray, ...]
+    offset: FloatArray
+    noise: IntArray
+    divisor: FloatArray
+    known: FloatArray
+    rows: IntArray
+    columns: IntArray
+    gram: sparse.csr_array
+    cross: sparse.csr_array
+    square: FloatArray
+    n: FloatArray
+    log_weight: FloatArray
+    degrees: FloatArray
+    within: FloatArray
 
-    def merge(self, other: Statistics) -> Statistics:
-        """Statistics of both sets of rows.
-
-        Raises
-        ------
-        SpecError
-            If the two were made for other unknowns.
-        """
-        if self.layout != other.layout or len(self.A) != len(other.A):
-            raise SpecError("statistics of different structures cannot be added", accepted="the same blocks and levels")
-        return replace(
-            self,
-            count=self.count + other.count,
-            A=tuple(a + b for a, b in zip(self.A, other.A, strict=True)),
-            B=tuple((a + b).tocsr() for a, b in zip(self.B, other.B, strict=True)),
-            D=tuple(a + b for a, b in zip(self.D, other.D, strict=True)),
-        )
+    def variances(self, noise: FloatArray) -> FloatArray:
+        """Variance of each class at the noise SDs, dims (class,)."""
+        return np.asarray(noise[self.noise] ** 2 / self.divisor + self.known)
 
 
-def layout_of(structure: LinearStructure) -> Layout:
-    """Eliminate the block with most levels; the rest follow the fixed columns in order."""
-    sizes = tuple(len(b.levels) for b in structure.blocks)
-    widths = tuple(len(b.columns) for b in structure.blocks)
-    eliminated = int(np.argmax(sizes)) if sizes else -1
-    starts, at = [], len(structure.columns)
-    for i, (size, width) in enumerate(zip(sizes, widths, strict=True)):
-        starts.append(-1 if i == eliminated else at)
-        at += 0 if i == eliminated else size * width
-    return Layout(len(structure.columns), tuple(starts), sizes, widths, eliminated)
-
-
-def statistics_of(structure: LinearStructure) -> Statistics:
-    """Reduce the rows of a structure.
+def statistics(structure: LinearStructure) -> Statistics:
+    """Reduce a linear structure to its statistics.
 
     Raises
     ------
     SpecError
-        For other families, or known variances that differ by row: these do not reduce.
+        If the structure is not one the exact engine can hold.
     """
+    check_structure(structure)
+    return _reduce(structure, np.arange(structure.X.shape[0]))
+
+
+def _reduce(structure: LinearStructure, which: IntArray) -> Statistics:
+    """Statistics of some rows."""
     response = structure.response
-    if structure.family != "gaussian" or response is None:
-        raise SpecError("only Gaussian structures with a response reduce to cross-products")
-    if structure.known_variance is not None:
-        raise SpecError(
-            "known sampling variances do not reduce to cross-products", mend="use engine='nuts' for this structure"
-        )
-    layout = layout_of(structure)
-    weight = np.ones(len(response.y)) if structure.weight is None else structure.weight
-    rows = response.n if response.kind == "cells" else np.ones(len(response.y))
-    within = np.nan_to_num((response.n - 1) * response.sd**2) if response.kind == "cells" else np.zeros(len(weight))
+    assert response is not None
+    layout = Layout.of(structure)
     offset = np.array([p.values[0] for p in structure.column_priors])
-    y = response.y - structure.X @ offset  # unknown columns are counted from their prior mean
-    parts = [sparse.csr_array(structure.X)]
-    parts += [indicator(b) for i, b in enumerate(structure.blocks) if i != layout.eliminated]
-    R = sparse.csr_array(sparse.hstack([*parts, sparse.csr_array(y[:, None])], format="csr"))
-    codes = np.zeros(len(y), dtype=np.int32) if structure.noise_codes is None else structure.noise_codes
-    count, A, B, D = [], [], [], []
-    for level in range(len(structure.noise_levels)):
-        mine = np.flatnonzero(codes == level)
-        w = (weight * rows)[mine]
-        WR = R[mine].multiply(w[:, None]).tocsr()
-        a = (R[mine].T @ WR).toarray()
-        a[-1, -1] += float((weight * within)[mine].sum())
-        A.append(a)
-        count.append(float(rows[mine].sum()))
-        b, d = _eliminated(structure, layout, mine, w, WR)
-        B.append(b)
-        D.append(d)
-    return Statistics(layout, np.array(count), tuple(A), tuple(B), tuple(D))
+    is_cells = response.kind == "cells"
+    y = response.y[which] - structure.X[which] @ offset
+    n = response.n[which] if is_cells else np.ones(len(which))
+    divisor = n if structure.weight is None else n * structure.weight[which]
+    codes = np.zeros(len(which), np.int64)
+    if structure.noise_codes is not None:
+        codes = structure.noise_codes[which].astype(np.int64)
+    groups = len(layout.noise_levels)
+    if structure.known_variance is None:
+        class_of, weight = codes, divisor
+        noise, class_divisor, known = np.arange(groups), np.ones(groups), np.zeros(groups)
+    else:
+        key = np.stack([codes.astype(float), divisor, structure.known_variance[which]])
+        unique, inverse = np.unique(key, axis=1, return_inverse=True)
+        class_of, weight = inverse.reshape(-1).astype(np.int64), np.ones(len(which))
+        noise, class_divisor, known = unique[0].astype(np.int64), unique[1], unique[2]
+    classes = len(noise)
+    degrees, within = np.zeros(groups), np.zeros(groups)
+    if is_cells:
+        degrees = np.bincount(codes, weights=n - 1, minlength=groups)
+        squares = np.nan_to_num((n - 1) * response.sd[which] ** 2)
+        within = np.bincount(codes, weights=squares, minlength=groups)
+    rows, columns, gram = _gram(structure, layout, which, class_of, weight, classes)
+    return Statistics(
+        layout=layout,
+        offset=offset,
+        noise=noise,
+        divisor=class_divisor,
+        known=known,
+        rows=rows,
+        columns=columns,
+        gram=gram,
+        cross=_cross(structure, layout, which, class_of, weight * y, classes),
+        square=np.bincount(class_of, weights=weight * y**2, minlength=classes),
+        n=np.bincount(class_of, minlength=classes).astype(float),
+        log_weight=np.bincount(class_of, weights=np.log(weight), minlength=classes),
+        degrees=degrees,
+        within=within,
+    )
 
 
-def indicator(block: Block) -> sparse.csr_array:
-    """Design of a block, dims (obs, level * column), columns of one level adjacent."""
-    n, k = block.values.shape
-    where = (block.codes[:, None].astype(np.int64) * k + np.arange(k)).ravel()
-    pointers = np.arange(0, n * k + 1, k)
-    return sparse.csr_array((block.values.ravel(), where, pointers), shape=(n, len(block.levels) * k))
+def _cross(
+    structure: LinearStructure, layout: Layout, which: IntArray, class_of: IntArray, wy: FloatArray, classes: int
+) -> sparse.csr_array:
+    """Sum of w f r, dims (variable, class)."""
+    variables: list[IntArray] = []
+    values: list[FloatArray] = []
+    for k, block in enumerate(structure.blocks):
+        first = layout.starts[k] + block.codes[which].astype(np.int64) * layout.widths[k]
+        for a in range(layout.widths[k]):
+            variables.append(first + a)
+            values.append(block.values[which, a] * wy)
+    for a in range(len(layout.columns)):
+        variables.append(np.full(len(which), layout.fixed.start + a))
+        values.append(structure.X[which, a] * wy)
+    total = np.zeros(0)
+    if not variables:
+        return sparse.csr_array((layout.size, classes))
+    keys = [v * classes + class_of for v in variables]
+    if layout.size * classes <= 2 * len(which) + 100_000:
+        total = np.zeros(layout.size * classes)
+        for key, value in zip(keys, values, strict=True):
+            total += np.bincount(key, weights=value, minlength=layout.size * classes)
+        return sparse.csr_array(total.reshape(layout.size, classes))
+    data = np.concatenate(values)
+    place = np.concatenate(variables)
+    return sparse.csr_array(sparse.coo_array((data, (place, np.tile(class_of, len(values)))), (layout.size, classes)))
 
 
-def _eliminated(
-    structure: LinearStructure, layout: Layout, mine: NDArray[np.intp], w: FloatArray, WR: sparse.csr_array
-) -> tuple[sparse.csr_array, FloatArray]:
-    if layout.eliminated < 0:
-        return sparse.csr_array((0, layout.rest + 1)), np.zeros((0, 1, 1))
-    block = structure.blocks[layout.eliminated]
-    E = indicator(block)[mine]
-    size, k = len(block.levels), len(block.columns)
-    values, codes = block.values[mine], block.codes[mine]
-    D = np.empty((size, k, k))
-    for i in range(k):
-        for j in range(k):
-            D[:, i, j] = np.bincount(codes, weights=w * values[:, i] * values[:, j], minlength=size)
-    return sparse.csr_array(E.T @ WR), D
+def _gram(
+    structure: LinearStructure, layout: Layout, which: IntArray, class_of: IntArray, weight: FloatArray, classes: int
+) -> tuple[IntArray, IntArray, sparse.csr_array]:
+    """Sum of w f f': places of the upper triangle, and values, dims (entry, class)."""
+    places: list[IntArray] = []
+    owners: list[IntArray] = []
+    sums: list[FloatArray] = []
+
+    def add(place: IntArray, values: list[FloatArray], targets: list[IntArray], size: int) -> None:
+        """Sum ``values`` by (place, class); ``place`` indexes a pair of levels, ``targets`` gives entry keys."""
+        unique, compact = _compact(place * classes + class_of, size * classes)
+        for value, target in zip(values, targets, strict=True):
+            places.append(target[unique // classes])
+            owners.append(unique % classes)
+            sums.append(np.bincount(compact, weights=value, minlength=len(unique)))
+
+    p = layout.size
+    blocks = structure.blocks
+    for k, block in enumerate(blocks):
+        codes = block.codes[which].astype(np.int64)
+        levels = np.arange(layout.levels[k])
+        for a in range(layout.widths[k]):
+            left = weight * block.values[which, a]
+            here = layout.starts[k] + levels * layout.widths[k] + a
+            inside = range(a, layout.widths[k])
+            values = [left * block.values[which, b] for b in inside]
+            targets = [here * p + here - a + b for b in inside]
+            values += [left * structure.X[which, b] for b in range(len(layout.columns))]
+            targets += [here * p + layout.fixed.start + b for b in range(len(layout.columns))]
+            add(codes, values, targets, len(levels))
+        for other in range(k + 1, len(blocks)):
+            second = blocks[other]
+            place = codes * layout.levels[other] + second.codes[which]
+            size = layout.levels[k] * layout.levels[other]
+            unique, compact = _compact(place * classes + class_of, size * classes)
+            pair, owner = unique // classes, unique % classes
+            i, j = pair // layout.levels[other], pair % layout.levels[other]
+            for a in range(layout.widths[k]):
+                for b in range(layout.widths[other]):
+                    value = weight * block.values[which, a] * second.values[which, b]
+                    row = layout.starts[k] + i * layout.widths[k] + a
+                    column = layout.starts[other] + j * layout.widths[other] + b
+                    places.append(row * p + column)
+                    owners.append(owner)
+                    sums.append(np.bincount(compact, weights=value, minlength=len(unique)))
+    X = structure.X[which]
+    order = np.arange(len(layout.columns))
+    for a in order:
+        add(
+            np.zeros(len(which), np.int64),
+            [weight * X[:, a] * X[:, b] for b in order[a:]],
+            [np.array([(layout.fixed.start + a) * p + layout.fixed.start + b]) for b in order[a:]],
+            1,
+        )
+    if not places:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), sparse.csr_array((0, classes))
+    keys, entry = np.unique(np.concatenate(places), return_inverse=True)
+    values_by_class = sparse.coo_array(
+        (np.concatenate(sums), (entry.reshape(-1), np.concatenate(owners))), (len(keys), classes)
+    )
+    return keys // p, keys % p, sparse.csr_array(values_by_class)
+
+
+def _compact(keys: IntArray, size: int) -> tuple[IntArray, IntArray]:
+    """The keys that occur, ascending, and the position of each key among them."""
+    if size <= 4 * len(keys) + 1_000_000:
+        seen = np.bincount(keys, minlength=size) > 0
+        position = np.cumsum(seen) - 1
+        return np.flatnonzero(seen), position[keys]
+    unique, inverse = np.unique(keys, return_inverse=True)
+    return unique, inverse.reshape(-1)
+
+
+def merge(first: Statistics, second: Statistics) -> Statistics:
+    """Statistics of the rows of both.
+
+    Raises
+    ------
+    SpecError
+        If they describe different variables, levels or prior means.
+    """
+    if first.layout != second.layout or not np.array_equal(first.offset, second.offset):
+        raise SpecError(
+            "these statistics cannot be added: their blocks, levels, columns or prior means differ",
+            accepted="statistics of one model with one list of levels and one set of priors",
+            mend="declare the levels of every factor before reducing the parts",
+        )
+    p = max(first.layout.size, 1)
+    classes = np.concatenate([_class_keys(first), _class_keys(second)], axis=1)
+    unique, owner = np.unique(classes, axis=1, return_inverse=True)
+    owner = owner.reshape(-1)
+    count = unique.shape[1]
+    split = len(first.noise)
+    places, entry = np.unique(
+        np.concatenate([first.rows * p + first.columns, second.rows * p + second.columns]), return_inverse=True
+    )
+    entry = entry.reshape(-1)
+    gram = _lift(first.gram, entry[: len(first.rows)], owner[:split], (len(places), count))
+    gram = gram + _lift(second.gram, entry[len(first.rows) :], owner[split:], (len(places), count))
+    every = np.arange(first.layout.size)
+    cross = _lift(first.cross, every, owner[:split], (first.layout.size, count))
+    cross = cross + _lift(second.cross, every, owner[split:], (first.layout.size, count))
+
+    def total(name: str) -> FloatArray:
+        both = np.concatenate([getattr(first, name), getattr(second, name)])
+        return np.bincount(owner, weights=both, minlength=count)
+
+    return replace(
+        first,
+        noise=unique[0].astype(np.int64),
+        divisor=unique[1],
+        known=unique[2],
+        rows=places // p,
+        columns=places % p,
+        gram=sparse.csr_array(gram),
+        cross=sparse.csr_array(cross),
+        square=total("square"),
+        n=total("n"),
+        log_weight=total("log_weight"),
+        degrees=first.degrees + second.degrees,
+        within=first.within + second.within,
+    )
+
+
+def _class_keys(part: Statistics) -> FloatArray:
+    return np.stack([part.noise.astype(float), part.divisor, part.known])
+
+
+def _lift(values: sparse.csr_array, rows: IntArray, columns: IntArray, shape: tuple[int, int]) -> sparse.csr_array:
+    coo = values.tocoo()
+    i, j = coo.coords
+    return sparse.csr_array(sparse.coo_array((coo.data, (rows[i], columns[j])), shape))
+
+
+ARRAYS = ("offset", "noise", "divisor", "known", "rows", "columns", "square", "n", "log_weight", "degrees", "within")
+
+
+def save_statistics(stats: Statistics, path: str | Path) -> None:
+    """Write statistics to a netCDF file."""
+    data: dict[str, tuple[str, object]] = {}
+    for name in ARRAYS:
+        data[name] = (f"{name}_dim", getattr(stats, name))
+    for name in ("gram", "cross"):
+        part: sparse.csr_array = getattr(stats, name)
+        for field in ("data", "indices", "indptr"):
+            data[f"{name}_{field}"] = (f"{name}_{field}_dim", getattr(part, field))
+    layout = stats.layout
+    attrs = {
+        "format": FORMAT,
+        "layout": json.dumps(
+            {
+                "blocks": layout.blocks,
+                "levels": layout.levels,
+                "widths": layout.widths,
+                "columns": layout.columns,
+                "noise_levels": layout.noise_levels,
+            }
+        ),
+    }
+    xr.Dataset(data, attrs=attrs).to_netcdf(path, engine="h5netcdf")
+
+
+def load_statistics(path: str | Path) -> Statistics:
+    """Read what :func:`save_statistics` wrote.
+
+    Raises
+    ------
+    FileError
+        If the file is missing or is not such a file.
+    """
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as raw:
+            data = raw.load()
+    except (OSError, ValueError) as error:
+        raise FileError(f"cannot read statistics: {error}", mend="reduce the rows again") from error
+    if data.attrs.get("format") != FORMAT:
+        raise FileError(f"the file has format {data.attrs.get('format')!r}", accepted=FORMAT)
+    raw_layout = json.loads(str(data.attrs["layout"]))
+    layout = Layout(**{key: tuple(value) for key, value in raw_layout.items()})
+    arrays: dict[str, Any] = {name: np.asarray(data[name].values) for name in ARRAYS}
+    classes = len(arrays["noise"])
+    matrices: dict[str, Any] = {
+        name: sparse.csr_array(
+            tuple(np.asarray(data[f"{name}_{field}"].values) for field in ("data", "indices", "indptr")),
+            shape=(size, classes),
+        )
+        for name, size in (("gram", len(arrays["rows"])), ("cross", layout.size))
+    }
+    return Statistics(layout=layout, **arrays, **matrices)

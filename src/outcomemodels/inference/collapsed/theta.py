@@ -1,12 +1,12 @@
-"""Integrating theta: mode, scale, and adaptive mixture importance sampling on scrambled Sobol points.
+"""The posterior of the variance parameters: mode, adaptive mixture importance sampling, weights.
 
-1. Mode by BFGS, coordinates scaled by their curvature at the start.
-2. Curvature at the mode from differences of the analytic gradient; probes along its eigenvectors give a left and a
-   right scale to each direction of a split Student-t.
-3. Weights from points of that proposal; while k-hat or the Kish size is poor, a Student-t fitted to the weighted
-   sample is added, and all points are weighted against the mixture (Cornuet et al. 2012,
-   doi 10.1111/j.1467-9469.2011.00756.x).
-4. Pareto smoothing (Vehtari et al. 2024, Pareto smoothed importance sampling, JMLR 25:72).
+Every point ever evaluated is kept and weighted against the mixture of all proposals (deterministic mixture), so later
+proposals mend earlier ones. Points are scrambled Sobol sequences, several independent scrambles of each proposal.
+
+References
+----------
+Cornuet, Marin, Mira & Robert (2012), Adaptive multiple importance sampling, doi 10.1111/j.1467-9469.2011.00756.x.
+Owen & Zhou (2000), Safe and effective importance sampling, doi 10.1080/01621459.2000.10473909.
 """
 
 from __future__ import annotations
@@ -15,189 +15,278 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize, special, stats
+from scipy.stats import qmc
 
 from outcomemodels.errors import FitError
 from outcomemodels.inference.collapsed.collapse import Collapsed
+from outcomemodels.inference.collapsed.layout import FloatArray
+from outcomemodels.inference.collapsed.parameters import Parameters
+from outcomemodels.inference.collapsed.weights import kish, smooth
 
-FloatArray = NDArray[np.float64]
-
+SCRAMBLES = 4
 DF = 8.0
-INFLATION = 1.1
-GOOD_KHAT = 0.4
 GOOD_KISH = 0.5
-ROUNDS = 4
-POINTS = 512
-STEP = 1e-4
+GOOD_KHAT = 0.4
+ROUNDS = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Proposal:
-    """Split Student-t: independent along the columns of ``axes``, own scale to each side.
-
-    ``centre`` dims (coordinate,), ``axes`` (coordinate, direction), ``left`` and ``right`` (direction,).
-    """
+class Component:
+    """A multivariate t proposal whose scale along each principal axis may differ to both sides."""
 
     centre: FloatArray
     axes: FloatArray
     left: FloatArray
     right: FloatArray
 
-    def draw(self, count: int, seed: int) -> FloatArray:
-        """Points by inversion of scrambled Sobol numbers, dims (point, coordinate)."""
-        size = len(self.centre)
-        uniform = stats.qmc.Sobol(size, scramble=True, rng=np.random.default_rng(seed)).random(count)
+    def place(self, uniform: FloatArray) -> FloatArray:
+        """Points from uniforms, dims (point, coordinate + 1)."""
+        u = np.clip(uniform[:, :-1], 1e-12, 1 - 1e-12)
+        stretch = np.sqrt(DF / stats.chi2.ppf(np.clip(uniform[:, -1:], 1e-12, 1 - 1e-12), DF))
+        # the sides are chosen with probability proportional to their scale, so that the density is continuous
         share = self.left / (self.left + self.right)
-        below = uniform < share
-        u = np.where(below, 0.5 * uniform / share, 0.5 + 0.5 * (uniform - share) / (1 - share))
-        z = stats.t.ppf(np.clip(u, 1e-9, 1 - 1e-9), DF)
-        return np.asarray(self.centre + (z * np.where(below, self.left, self.right)) @ self.axes.T)
+        inner = np.where(u < share, 0.5 * u / share, 0.5 + 0.5 * (u - share) / (1 - share))
+        z = special.ndtri(np.clip(inner, 1e-12, 1 - 1e-12))
+        scale = np.where(z < 0, self.left, self.right)
+        return np.asarray(self.centre + (z * stretch * scale) @ self.axes.T)
 
     def log_density(self, points: FloatArray) -> FloatArray:
         """Log density, dims (point,)."""
-        z = np.linalg.solve(self.axes, (points - self.centre).T).T
-        scale = np.where(z < 0, self.left, self.right)
-        each = stats.t.logpdf(z / scale, DF) + np.log(2 / (self.left + self.right))
-        return np.asarray(each.sum(axis=1) - np.linalg.slogdet(self.axes)[1])
+        d = len(self.centre)
+        z = (points - self.centre) @ self.axes
+        z = z / np.where(z < 0, self.left, self.right)
+        constant = special.gammaln((DF + d) / 2) - special.gammaln(DF / 2) - 0.5 * d * np.log(DF * np.pi)
+        constant -= np.log((self.left + self.right) / 2).sum()
+        return np.asarray(constant - 0.5 * (DF + d) * np.log1p((z**2).sum(axis=1) / DF))
 
 
 @dataclass(frozen=True, eq=False)
-class WeightedTheta:
-    """Weighted points of eta, dims (point, coordinate), with smoothed normalised weights and their diagnostics."""
+class Stage:
+    """What one round of sampling achieved."""
+
+    name: str
+    points: int
+    khat: float
+    kish: float
+
+
+@dataclass(frozen=True, eq=False)
+class ThetaSample:
+    """Weighted points of the variance parameters.
+
+    Parameters
+    ----------
+    points : array, dims (point, coordinate)
+        On the whitened scale.
+    weights : array, dims (point,)
+        Pareto-smoothed, summing to one; equal for draws of the fallback.
+    scramble : array of int, dims (point,)
+        Which independent scramble a point belongs to.
+    khat, kish : float
+        Of the last stage.
+    stages : tuple of Stage
+    evaluations : int
+        Densities computed, gradients counted as three.
+    log_evidence : float
+    method : {"importance", "nuts", "fixed"}
+    """
 
     points: FloatArray
     weights: FloatArray
+    scramble: np.ndarray
     khat: float
     kish: float
+    stages: tuple[Stage, ...]
     evaluations: int
-    rounds: int
-    mode: FloatArray
-    stages: tuple[tuple[str, float, float], ...] = field(default=())
+    log_evidence: float
+    method: str = "importance"
+    mode: FloatArray = field(default_factory=lambda: np.zeros(0))
+    covariance: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
 
 
-def integrate(
-    collapsed: Collapsed, *, seed: int, spread: float, points: int = POINTS, report: Callable[[str], None]
-) -> WeightedTheta:
-    """Weighted sample of the variance parameters.
+def find_mode(parameters: Parameters, engine: Collapsed) -> tuple[FloatArray, FloatArray, int]:
+    """Mode on the whitened scale, negative Hessian there, and gradients used.
 
     Raises
     ------
     FitError
-        If no mode is found or no point has weight.
+        If the density is not finite at the start.
     """
-    if collapsed.size == 0:
-        return WeightedTheta(np.zeros((1, 0)), np.ones(1), 0.0, np.inf, 1, 0, np.zeros(0))
-    mode, scale, used = find_mode(collapsed, spread)
-    report("mode found")
-    proposal, probes = split_t(collapsed, mode, scale)
-    used += probes
-    proposals: list[Proposal] = []
-    eta = np.zeros((0, collapsed.size))
-    target = np.zeros(0)
-    stages: list[tuple[str, float, float]] = []
-    weights, khat, kish = np.zeros(0), np.inf, 0.0
-    for round_ in range(ROUNDS):
-        fresh = proposal.draw(points, seed + 101 * round_)
-        values = np.array([collapsed.log_density(p) for p in fresh])
-        used += points
-        proposals.append(proposal)
-        eta, target = np.vstack([eta, fresh]), np.append(target, values)
-        weights, khat, kish = _weigh(eta, target, proposals)
-        stages.append((f"round {round_ + 1}", khat, kish))
-        report(f"round {round_ + 1}: k-hat {khat:.2f}, effective points {kish:.0f} of {len(eta)}")
-        if khat <= GOOD_KHAT and kish >= max(GOOD_KISH * points, 400.0):
-            break
-        if kish > 3 * collapsed.size:
-            proposal = _fitted(eta, weights)
-    return WeightedTheta(eta, weights, khat, kish, used, len(stages), mode, tuple(stages))
-
-
-def find_mode(collapsed: Collapsed, spread: float) -> tuple[FloatArray, FloatArray, int]:
-    """Mode on the whitened scale, the curvature matrix there, and evaluations used."""
-    start = collapsed.parameters.start(spread)
-    used = 0
-
-    def negative(x: FloatArray, unit: FloatArray) -> tuple[float, FloatArray]:
-        nonlocal used
-        used += 3
-        value, gradient = collapsed.log_density_and_gradient(x * unit)
-        return (1e300, np.zeros_like(x)) if not np.isfinite(value) else (-value, -gradient * unit)
-
-    eta = start
-    for _ in range(2):  # the second pass is scaled by the curvature where the first ended
-        curvature, cost = _diagonal(collapsed, eta)
-        used += cost
-        unit = 1 / np.sqrt(np.maximum(curvature, 1.0))
-        found = optimize.minimize(
-            negative, eta / unit, args=(unit,), jac=True, method="BFGS", options={"gtol": 1e-3, "maxiter": 60}
-        )
-        eta = np.asarray(found.x * unit)
-    hessian = np.empty((collapsed.size, collapsed.size))
-    for i in range(collapsed.size):
-        step = np.zeros(collapsed.size)
-        step[i] = STEP * max(1.0, 1.0) * unit[i] * 100
-        up = collapsed.log_density_and_gradient(eta + step)[1]
-        down = collapsed.log_density_and_gradient(eta - step)[1]
-        hessian[i] = (down - up) / (2 * step[i])
-        used += 6
-    if not np.isfinite(hessian).all():
+    start = parameters.start(engine)
+    best, slope = parameters.gradient(engine, start)
+    if not np.isfinite(best):
         raise FitError(
-            "the mode of the variance parameters could not be found",
-            mend="look at the audit for batches with one level each, or fit with engine='nuts'",
+            "the density of the variance parameters is not finite at the start",
+            accepted="a response with finite variance, and priors that allow noise above zero",
         )
-    return eta, (hessian + hessian.T) / 2, used
+    used = 1
+    curvature = _curvature(parameters, engine, start, slope)
+    used += len(start)
+    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(curvature)), 1.0))
+
+    def objective(x: FloatArray) -> tuple[float, FloatArray]:
+        nonlocal used
+        used += 1
+        value, gradient = parameters.gradient(engine, np.clip(start + scale * x, -30, 30))
+        if not np.isfinite(value):
+            return 1e300, np.zeros(len(x))
+        return best - value, -gradient * scale
+
+    x = np.zeros(len(start))
+    for _ in range(3):
+        found = optimize.minimize(objective, x, jac=True, method="BFGS", options={"gtol": 0.01, "maxiter": 60})
+        x = found.x
+        mode = np.clip(start + scale * x, -30, 30)
+        slope = parameters.gradient(engine, mode)[1]
+        hessian = _curvature(parameters, engine, mode, slope)
+        used += 1 + len(mode)
+        step = np.linalg.solve(_positive(hessian), slope)
+        if float(slope @ step) < 0.01:  # within a tenth of a posterior SD of the mode
+            break
+        better = parameters.log_posterior(engine, mode + step)
+        if better > parameters.log_posterior(engine, mode):
+            x = (mode + step - start) / scale
+    return mode, _positive(hessian), used
 
 
-def _diagonal(collapsed: Collapsed, eta: FloatArray) -> tuple[FloatArray, int]:
-    """Curvature along each coordinate, from differences of the gradient."""
-    out = np.empty(collapsed.size)
-    base = collapsed.log_density_and_gradient(eta)[1]
-    for i in range(collapsed.size):
-        step = np.zeros(collapsed.size)
-        step[i] = STEP
-        out[i] = (base - collapsed.log_density_and_gradient(eta + step)[1])[i] / STEP
-    return np.where(np.isfinite(out), out, 1.0), 3 * (collapsed.size + 1)
+def _curvature(parameters: Parameters, engine: Collapsed, at: FloatArray, slope: FloatArray) -> FloatArray:
+    """Negative Hessian from one-sided differences of the gradient; step in units of a rough posterior SD."""
+    d = len(at)
+    out = np.zeros((d, d))
+    for i in range(d):
+        h = 1e-4
+        moved = at.copy()
+        moved[i] += h
+        out[i] = -(parameters.gradient(engine, moved)[1] - slope) / h
+    return (out + out.T) / 2
 
 
-def split_t(collapsed: Collapsed, mode: FloatArray, curvature: FloatArray) -> tuple[Proposal, int]:
-    """Proposal with a left and a right scale along each eigenvector of the curvature, probed at 1.5 SD."""
-    values, axes = np.linalg.eigh(curvature)
-    sd = 1 / np.sqrt(np.maximum(values, 0.5))
-    top = collapsed.log_density(mode)
-    scales = np.empty((2, len(sd)))
-    for i in range(len(sd)):
+def _positive(hessian: FloatArray) -> FloatArray:
+    """The nearest precision that is at least half that of the prior."""
+    value, axes = np.linalg.eigh(hessian)
+    return np.asarray((axes * np.maximum(value, 0.5)) @ axes.T)
+
+
+def split_component(log_density: Callable[[FloatArray], float], mode: FloatArray, hessian: FloatArray) -> Component:
+    """Component at the mode with left and right scales found by probing each axis."""
+    value, axes = np.linalg.eigh(hessian)
+    sd = 1 / np.sqrt(value)
+    top = log_density(mode)
+    sides = np.ones((2, len(mode)))
+    for i in range(len(mode)):
         for side, sign in enumerate((-1.0, 1.0)):
-            drop = top - collapsed.log_density(mode + sign * 1.5 * sd[i] * axes[:, i])
-            ratio = 1.5 / np.sqrt(2 * drop) if np.isfinite(drop) and drop > 1e-3 else 2.0
-            scales[side, i] = sd[i] * INFLATION * float(np.clip(ratio, 0.4, 3.0))
-    return Proposal(mode, axes, scales[0], scales[1]), 2 * len(sd)
+            drop = top - log_density(mode + sign * 1.5 * sd[i] * axes[:, i])
+            sides[side, i] = np.clip(np.sqrt(1.125 / max(drop, 1e-3)), 0.5, 2.5)
+    return Component(mode, axes, 1.05 * sd * sides[0], 1.05 * sd * sides[1])
 
 
-def _fitted(eta: FloatArray, weights: FloatArray) -> Proposal:
-    """Student-t with the weighted mean and covariance."""
-    mean = weights @ eta
-    centred = eta - mean
-    covariance = (centred * weights[:, None]).T @ centred
-    values, axes = np.linalg.eigh(covariance)
-    sd = np.sqrt(np.maximum(values, 1e-12)) * INFLATION
-    z = centred @ axes
-    left = np.sqrt((weights[:, None] * np.where(z < 0, z, 0) ** 2).sum(0) / (weights[:, None] * (z < 0)).sum(0))
-    right = np.sqrt((weights[:, None] * np.where(z >= 0, z, 0) ** 2).sum(0) / (weights[:, None] * (z >= 0)).sum(0))
-    left, right = (np.where(np.isfinite(s) & (s > 0), s * INFLATION, sd) for s in (left, right))
-    return Proposal(mean, axes, left, right)
+def refit(points: FloatArray, weights: FloatArray, hessian: FloatArray) -> Component:
+    """Component with the weighted moments of a sample, each axis with its own two scales."""
+    d = points.shape[1]
+    centre = weights @ points
+    spread = (points - centre).T @ ((points - centre) * weights[:, None])
+    size = kish(weights)
+    trust = size / (size + 2 * d)
+    spread = trust * spread + (1 - trust) * np.linalg.inv(hessian)
+    value, axes = np.linalg.eigh(spread)
+    sd = np.sqrt(np.maximum(value, 1e-14))
+    z = (points - centre) @ axes
+    left, right = np.empty(d), np.empty(d)
+    for i in range(d):
+        below = z[:, i] < 0
+        a = np.sqrt(weights[below] @ z[below, i] ** 2 / max(weights[below].sum(), 1e-12))
+        b = np.sqrt(weights[~below] @ z[~below, i] ** 2 / max(weights[~below].sum(), 1e-12))
+        left[i], right[i] = np.clip([a, b], 0.5 * sd[i], 2 * sd[i])
+    return Component(centre, axes, 1.05 * left, 1.05 * right)
 
 
-def _weigh(eta: FloatArray, target: FloatArray, proposals: list[Proposal]) -> tuple[FloatArray, float, float]:
-    """Smoothed normalised weights against the mixture of proposals, k-hat, and the Kish size."""
-    from arviz_stats.base import array_stats
+def sample_theta(
+    parameters: Parameters,
+    engine: Collapsed,
+    *,
+    seed: int,
+    points: int = 1024,
+    evaluate: Callable[[FloatArray], FloatArray] | None = None,
+) -> ThetaSample:
+    """Importance sample of the variance parameters.
 
-    mixture = special.logsumexp([p.log_density(eta) for p in proposals], axis=0) - np.log(len(proposals))
-    log = target - mixture
-    if not np.isfinite(log).any():
-        raise FitError("no point of the variance parameters has a finite density", mend="fit with engine='nuts'")
-    finite = np.isfinite(log)
-    log = np.where(finite, log, log[finite].min() - 700.0)
-    smoothed, khat = array_stats.psislw(log.max() - log)  # it takes minus log weights
-    weights = np.exp(np.asarray(smoothed) - special.logsumexp(smoothed))
-    return weights, float(khat), float(1 / (weights**2).sum())
+    Parameters
+    ----------
+    parameters : Parameters
+    engine : Collapsed
+    seed : int
+    points : int
+        Densities in each round; rounded up to a power of two per scramble.
+    evaluate : callable, optional
+        Log posterior of many points at once, dims (point, coordinate) to (point,).
+    """
+    d = len(parameters.coordinates)
+    if d == 0:
+        value = parameters.log_posterior(engine, np.zeros(0))
+        stage = Stage("no free variance parameters", 1, -np.inf, np.inf)
+        return ThetaSample(np.zeros((1, 0)), np.ones(1), np.zeros(1, int), -np.inf, np.inf, (stage,), 1, value, "fixed")
+
+    def one(eta: FloatArray) -> float:
+        return parameters.log_posterior(engine, eta)
+
+    def many(etas: FloatArray) -> FloatArray:
+        return np.array([one(e) for e in etas]) if evaluate is None else evaluate(etas)
+
+    mode, hessian, gradients = find_mode(parameters, engine)
+    used = 3 * gradients + 2 * d + 1
+    components = [split_component(one, mode, hessian)]
+    seeds = np.random.SeedSequence(seed)
+    each = 1 << max(4, int(np.ceil(np.log2(points / SCRAMBLES))))
+    first = max(each // 4, 32)
+    sets: list[FloatArray] = []
+    densities: list[FloatArray] = []
+    scramble: list[np.ndarray] = []
+    counts: list[int] = []
+    stages: list[Stage] = []
+    weights, khat = np.ones(0), np.inf
+    for round_ in range(ROUNDS):
+        size = first if round_ == 0 else each
+        component = components[-1]
+        for s, child in enumerate(seeds.spawn(SCRAMBLES)):
+            uniform = qmc.Sobol(d + 1, rng=np.random.default_rng(child)).random(size)
+            placed = component.place(uniform)
+            sets.append(placed)
+            densities.append(many(placed))
+            scramble.append(np.full(size, s))
+        counts.append(size * SCRAMBLES)
+        used += size * SCRAMBLES
+        every, logp = np.concatenate(sets), np.concatenate(densities)
+        log_weights = logp - _mixture(components, counts, every)
+        weights, khat = smooth(log_weights)
+        effective = kish(weights)
+        stages.append(Stage(f"round {round_ + 1}", len(every), khat, effective))
+        if round_ >= 1 and khat < GOOD_KHAT and effective > GOOD_KISH * len(every) and effective >= 400:
+            break
+        if round_ + 1 < ROUNDS:
+            components.append(refit(every, weights, hessian))
+    every = np.concatenate(sets)
+    log_weights = np.concatenate(densities) - _mixture(components[: len(counts)], counts, every)
+    top = float(log_weights.max())
+    evidence = top + float(np.log(np.exp(log_weights - top).mean())) - 0.5 * d * np.log(2 * np.pi)
+    centre = weights @ every
+    spread = (every - centre).T @ ((every - centre) * weights[:, None])
+    return ThetaSample(
+        points=every,
+        weights=weights,
+        scramble=np.concatenate(scramble),
+        khat=khat,
+        kish=kish(weights),
+        stages=tuple(stages),
+        evaluations=used,
+        log_evidence=evidence,
+        mode=mode,
+        covariance=spread,
+    )
+
+
+def _mixture(components: list[Component], counts: list[int], points: FloatArray) -> FloatArray:
+    """Log density of the mixture of all proposals used so far."""
+    share = np.array(counts) / sum(counts)
+    each = np.stack([np.log(s) + c.log_density(points) for s, c in zip(share, components, strict=True)])
+    return np.asarray(special.logsumexp(each, axis=0))
