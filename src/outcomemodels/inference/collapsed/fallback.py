@@ -60,7 +60,7 @@ def nuts_theta(
         tree: Any = nutpie.sample(compiled, draws=draws, tune=tune, chains=4, cores=1, seed=seed, progress_bar=False)
     except RuntimeError as error:
         raise FitError(f"NUTS over the variance parameters stopped: {error}") from error
-    posterior = tree["posterior"] if "posterior" in tree else tree.posterior
+    posterior = tree["posterior"]
     chains = np.asarray(posterior["eta"].values, dtype=float)
     from arviz_stats.base import array_stats
 

@@ -201,7 +201,7 @@ def _gram(
                     owners.append(owner)
                     sums.append(np.bincount(compact, weights=value, minlength=len(unique)))
     X = structure.X[which]
-    order = np.arange(len(layout.columns))
+    order = list(range(len(layout.columns)))
     for a in order:
         add(
             np.zeros(len(which), np.int64),
