@@ -48,7 +48,7 @@ def answer_figure(answer: Answer, *, id: str) -> Figure:
     """Treatments with the expected outcome and the difference from the reference, each with its interval."""
     treatments = answer.treatments
     outcome = words.outcome_name(answer.outcome, answer.units)
-    fig = _figure(8.2, 1.35 + 0.42 * len(treatments))
+    fig = _figure(8.2, 1.3 + (0.42 if len(treatments) < 8 else 0.34) * len(treatments))
     left, right = fig.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [1, 1.15], "wspace": 0.08})
     scale = 100.0 if answer.units == "probability" else 1.0
     for i, t in enumerate(treatments):
@@ -201,8 +201,8 @@ def caterpillar_figure(effects: LevelEffects, *, id: str) -> Figure:
     )
     caption = (
         f"Each line is one {effects.name}: filled point and bar, the shrunken estimate with its "
-        f"{effects.interval:.0%} interval; open point, the same before shrinkage, adjusted for everything else in the "
-        "model. Few courses mean strong shrinkage. The order is not a ranking."
+        f"{effects.interval:.0%} interval; open point, the same before shrinkage, adjusted for the other columns of "
+        "the model. Few courses mean strong shrinkage. The order is not a ranking."
     )
     return Figure(id, _svg(fig, id, f"Differences between levels of {effects.name}", alt), alt, caption)
 

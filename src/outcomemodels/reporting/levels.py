@@ -26,8 +26,8 @@ class LevelEffects:
     mean, low, high : array, dims (level,)
         Posterior of the effect: the shrunken estimate.
     raw : array, dims (level,)
-        Mean over the level's courses of what is left of the outcome when everything else in the model, at its
-        posterior mean, is taken off: the estimate without shrinkage.
+        Mean over the level's courses of what is left of the outcome when columns and batches that do not involve the
+        factor, at their posterior mean, are taken off: the estimate without shrinkage.
     count : array, dims (level,)
         Courses.
     interval : float
@@ -97,7 +97,7 @@ def _unpooled(batch: Batch, design: Design, posterior: xr.Dataset) -> FloatArray
     if design.columns and "beta" in posterior:
         rest += design.matrix() @ _flat(posterior["beta"]).mean(axis=0)
     for other in design.batches:
-        if other.id == batch.id:
+        if set(batch.by) <= set(other.by):
             continue
         effect = _flat(posterior[effect_name(other.id)]).mean(axis=0)
         effect = effect.reshape(effect.shape[0], -1)

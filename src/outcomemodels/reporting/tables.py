@@ -50,7 +50,7 @@ def answer_table(answer: Answer) -> Table:
     outcome = words.outcome_name(answer.outcome, u)
     heads = (
         Cell("Treatment"),
-        _num(f"Expected {outcome} ({answer.interval:.0%} interval)"),
+        _num(f"Expected ({answer.interval:.0%} interval)"),
         _num(f"Difference from {answer.reference}"),
         _num("Better than reference"),
         _num("Best of all"),
@@ -86,7 +86,7 @@ def answer_table(answer: Answer) -> Table:
         f"Outcome in {u}; {words.better(answer.direction)}. Expected regret: what choosing this treatment loses on "
         f"average against the best choice, in {words.difference_units(u)}. Courses: with this treatment and problem."
     )
-    return Table(f"Answer: {outcome} by treatment", heads, tuple(rows), note)
+    return Table(f"{outcome[:1].upper()}{outcome[1:]} by treatment", heads, tuple(rows), note)
 
 
 def grid_tables(answers: Sequence[tuple[str, Answer]]) -> tuple[Table, ...]:
