@@ -66,7 +66,13 @@ def sample_collapsed(
     FitError
         If no gate can be passed.
     """
-    said = _Said(progress)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):  # two threads on a busy machine are many times slower than one
+        return _sample(structure, draws, seed, _Said(progress), stats)
+
+
+def _sample(structure: LinearStructure, draws: int, seed: int, said: _Said, stats: Statistics | None) -> xr.DataTree:
     seeds = np.random.SeedSequence(seed).spawn(3)
     said("reducing rows to statistics")
     reduced = statistics(structure) if stats is None else stats

@@ -77,11 +77,11 @@ def statistics(structure: LinearStructure) -> Statistics:
         If the structure is not one the exact engine can hold.
     """
     check_structure(structure)
-    return _reduce(structure, np.arange(structure.X.shape[0]))
+    return statistics_of(structure, np.arange(structure.X.shape[0]))
 
 
-def _reduce(structure: LinearStructure, which: IntArray) -> Statistics:
-    """Statistics of some rows."""
+def statistics_of(structure: LinearStructure, which: IntArray) -> Statistics:
+    """Statistics of some rows of a structure that has been checked."""
     response = structure.response
     assert response is not None
     layout = Layout.of(structure)
@@ -201,12 +201,17 @@ def _gram(
                     owners.append(owner)
                     sums.append(np.bincount(compact, weights=value, minlength=len(unique)))
     X = structure.X[which]
+<<<<<<< HEAD
     order = list(range(len(layout.columns)))
     for a in order:
+=======
+    order = range(len(layout.columns))
+    for first in order:
+>>>>>>> engine
         add(
             np.zeros(len(which), np.int64),
-            [weight * X[:, a] * X[:, b] for b in order[a:]],
-            [np.array([(layout.fixed.start + a) * p + layout.fixed.start + b]) for b in order[a:]],
+            [weight * X[:, first] * X[:, b] for b in order[first:]],
+            [np.array([(layout.fixed.start + first) * p + layout.fixed.start + b]) for b in order[first:]],
             1,
         )
     if not places:
