@@ -1,4 +1,7 @@
-"""Write the module table of ARCHITECTURE.md from the first line of each module: ``python docs/architecture_table.py``."""
+"""Write the module table of ARCHITECTURE.md from the first line of each module.
+
+Run ``python docs/architecture_table.py`` after adding a module; a test fails until then.
+"""
 
 from __future__ import annotations
 

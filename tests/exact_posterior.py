@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
+from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.design import Design, build_design
 from outcomemodels.models.paul import Paul
 from outcomemodels.plugin import LinearStructure, Prior, Priors
@@ -50,8 +51,6 @@ def exact_posterior(structure: LinearStructure, *, draws: int, seed: int) -> xr.
     return xr.Dataset(out)
 
 
-def designed(
-    data: object, sds: Mapping[str, float], *, outcome: str = "end", covariates: tuple[str, ...] = ("start",)
-) -> Design:
-    """Design with one batch per SD."""
-    return build_design(data, ModelSpec(outcome=outcome, covariates=covariates, batches=tuple(sds)))  # type: ignore[arg-type]
+def designed(data: PaulDataset, sds: Mapping[str, float], *, covariates: tuple[str, ...] = ("start",)) -> Design:
+    """Design of a simulated world with one batch per SD."""
+    return build_design(data, ModelSpec(outcome="end", covariates=covariates, batches=tuple(sds)))

@@ -126,5 +126,7 @@ def assemble(
     groups["constant_data"] = stored
     tree = xr.DataTree.from_dict(groups)
     attrs = {**{str(k): v for k, v in sampled.attrs.items()}, "format": FORMAT, "spec": spec.to_json()}
-    tree.attrs = put_json(attrs, priors=priors_to_dict(priors), provenance=dict(provenance), audit=dict(audit))
+    tree.attrs = put_json(
+        attrs, {"priors": priors_to_dict(priors), "provenance": dict(provenance), "audit": dict(audit)}
+    )
     return Fit.from_tree(tree)

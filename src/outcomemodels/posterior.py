@@ -78,7 +78,7 @@ def validate(tree: xr.DataTree) -> None:
         )
 
 
-def put_json(attrs: dict[str, Any], **values: object) -> dict[str, Any]:
+def put_json(attrs: Mapping[str, Any], values: Mapping[str, object]) -> dict[str, Any]:
     """Attributes with ``values`` added as JSON strings."""
     return {**attrs, **{key: json.dumps(value) for key, value in values.items()}}
 

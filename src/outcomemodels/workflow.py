@@ -178,6 +178,32 @@ def ask(fit: Fit, question: Question, *, probability: float = 0.95, seed: int | 
     )
 
 
+def report(fit: Fit, path: str | Path, *, questions: Sequence[Question] = (), audit: AuditReport | None = None) -> Path:
+    """Write one self-contained HTML file: answers, what they rest on, and where the data stop.
+
+    Parameters
+    ----------
+    fit : Fit
+    path : path
+        Ending in ``.html``.
+    questions : sequence of Question
+        Without one, about each problem in the data.
+    audit : AuditReport, optional
+        The audit kept with the fit when absent.
+
+    Raises
+    ------
+    FileError
+        If the path cannot be written.
+    QuestionError
+        If a question cannot be put to this fit.
+    """
+    from outcomemodels.reporting import default_questions, write_report
+
+    answers = [ask(fit, q) for q in questions or default_questions(fit.design)]
+    return write_report(fit, path, answers=answers, audit=None if audit is None else audit.to_dict())
+
+
 def load_fit(path: str | Path) -> Fit:
     """Read a fit that :meth:`Fit.save` wrote.
 

@@ -7,12 +7,13 @@ import pytest
 from scipy import stats
 
 from exact_posterior import designed, exact_posterior, known_priors
+from gibbs import gibbs_posterior
 from outcomemodels.data.simulate import SDS, Truth, cells_world, crossed_world, disconnected_world
 from outcomemodels.design import NEW, UNKNOWN, Design
 from outcomemodels.estimands import Answer, Label, Question, answer_from
 from outcomemodels.inference.predict import predict_linear
 from outcomemodels.models.paul import Paul
-from outcomemodels.plugin import Priors
+from outcomemodels.plugin import Prior, Priors
 
 CLIENTS, WORLDS = 300, 150
 
@@ -45,11 +46,12 @@ def covered(worlds: int, *, therapist: object, probability: float) -> tuple[int,
             for t in answer.treatments
         ]
         true = truth.expected(rows, rng=np.random.default_rng(10_000 + seed))
+        reference = true[[t.is_reference for t in answer.treatments].index(True)]
         for i, t in enumerate(answer.treatments):
             hit[0] += t.low <= true[i] <= t.high
             count[0] += 1
             if not t.is_reference:
-                hit[1] += t.contrast_low <= true[i] - true[0] <= t.contrast_high
+                hit[1] += t.contrast_low <= true[i] - reference <= t.contrast_high
                 count[1] += 1
     return hit[0], count[0], hit[1], count[1]
 
@@ -73,6 +75,48 @@ def test_intervals_cover_at_their_rate_over_many_worlds(probability: float) -> N
     levels, n_levels, contrasts, n_contrasts = covered(2000, therapist=NEW, probability=probability)
     assert within(levels, n_levels, probability, clusters=2000), f"{levels} of {n_levels} expected outcomes"
     assert within(contrasts, n_contrasts, probability, clusters=2000), f"{contrasts} of {n_contrasts} contrasts"
+
+
+def covered_with_unknown_sds(worlds: int, *, probability: float) -> tuple[int, int, int, int]:
+    """As :func:`covered`, everything estimated: SDs and noise drawn from their priors, once a world."""
+    scales = {"treatment": 3.0, "problem": 2.0, "therapist": 2.0, "treatment:problem": 1.5}
+    question = Question(problem="P1", therapist=NEW, client={"start": 20.0})
+    hit, count = [0, 0], [0, 0]
+    for seed in range(worlds):
+        rng = np.random.default_rng(20_000 + seed)
+        sds = {name: float(abs(rng.normal(0, scale))) for name, scale in scales.items()}
+        data, truth = crossed_world(
+            seed, clients=CLIENTS, therapists=12, services=4, treatments=4, sds=sds, noise=abs(rng.normal(0, 5.0)) + 0.1
+        )
+        design = designed(data, sds)
+        priors = dict(Paul().default_priors(design))
+        priors |= {f"sd_{b.id}": Prior.half_normal(scales[b.name]) for b in design.batches}
+        priors["noise"] = Prior.half_normal(5.0)
+        posterior = gibbs_posterior(Paul().linear(design, priors), draws=1500, warm=200, seed=seed)
+        counterfactual = question.counterfactual(design)
+        structure = Paul().linear(counterfactual, priors)
+        expected = predict_linear(structure, counterfactual, posterior, seed=seed)
+        answer = answer_from(
+            question, counterfactual, expected, structure=structure, posterior=posterior, probability=probability
+        )
+        rows = [{"treatment": t.treatment, "problem": "P1", "start": 20.0} for t in answer.treatments]
+        true = truth.expected(rows, rng=rng)
+        reference = true[[t.is_reference for t in answer.treatments].index(True)]
+        for i, t in enumerate(answer.treatments):
+            hit[0] += t.low <= true[i] <= t.high
+            count[0] += 1
+            if not t.is_reference:
+                hit[1] += t.contrast_low <= true[i] - reference <= t.contrast_high
+                count[1] += 1
+    return hit[0], count[0], hit[1], count[1]
+
+
+@pytest.mark.calibration
+def test_intervals_cover_when_the_sds_are_estimated_too() -> None:
+    levels, n_levels, contrasts, n_contrasts = covered_with_unknown_sds(300, probability=0.8)
+    assert (n_levels, n_contrasts) == (1200, 900)
+    assert within(levels, n_levels, 0.8, clusters=300), f"{levels} of {n_levels} expected outcomes"
+    assert within(contrasts, n_contrasts, 0.8, clusters=300), f"{contrasts} of {n_contrasts} contrasts"
 
 
 def balanced(rng: np.random.Generator, sizes: tuple[int, int]) -> tuple[Design, Priors, np.ndarray]:

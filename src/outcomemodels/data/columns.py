@@ -205,7 +205,14 @@ def _check_unit_column(field: Field, columns: Mapping[str, Any], table: str) -> 
 def _length(raws: Mapping[str, Raw], table: str) -> int:
     lengths = {name: len(raw) for name, raw in raws.items()}
     if len(set(lengths.values())) > 1:
-        raise DataError("columns differ in length", table=table, rows=[f"{name}: {n}" for name, n in lengths.items()])
+        counts = list(lengths.values())
+        rarest_first = sorted(lengths.items(), key=lambda item: counts.count(item[1]))
+        raise DataError(
+            "columns differ in length",
+            table=table,
+            rows=[f"{name}: {n}" for name, n in rarest_first],
+            accepted="one value per row in every column",
+        )
     n = next(iter(lengths.values()))
     if n == 0:
         raise DataError(

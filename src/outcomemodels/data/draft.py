@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from outcomemodels.data.plausible import SCORE_RANGES
+from outcomemodels.data.plausible import known_measures
 from outcomemodels.data.raw import BLANKS, Raw, raw_column
 from outcomemodels.data.tables import Limits, open_table
 from outcomemodels.errors import SchemaError
@@ -114,7 +114,7 @@ def _field(column: str, raw: Raw, taken: set[str]) -> Field:
 
 
 def _measure(name: str) -> str:
-    for measure in sorted(SCORE_RANGES, key=len, reverse=True):
+    for measure in sorted(known_measures(), key=len, reverse=True):
         spelled = re.sub(r"(?<=[a-z])(?=[0-9])", "_?", measure.replace("_", "_?"))
         if re.search(rf"(^|_){spelled}(?![0-9a-z])", name):
             return measure

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from outcomemodels.data.plausible import range_of, two_units
 from outcomemodels.data.raw import BLANKS, Raw
 from outcomemodels.errors import DataError
-from outcomemodels.schema import Facet, Field, Kind
+from outcomemodels.schema import Facet, Field, Kind, Statistic
 from outcomemodels.schema.typologies import load_typology
 
 NOT_MISSING = "not missing"
@@ -96,12 +96,13 @@ def _missing_by_text(texts: tuple[str, ...], field: Field, levels: set[str]) -> 
     reasons = _reasons(field)
     named = {code.strip(): reasons.index(reason) for code, reason in field.missing}
     spelled = {source for source, _ in field.relabel}
+    blanks = BLANKS - {"None"} if field.kind.is_labelled else BLANKS
     out = np.zeros(len(texts) + 1, dtype=np.int8)
     out[-1] = named.get("", reasons.index(BLANK))
     for i, text in enumerate(texts):
         if text in named:
             out[i] = named[text]
-        elif text in BLANKS and text not in levels and text not in spelled:
+        elif text in blanks and text not in levels and text not in spelled:
             out[i] = out[-1]
     return out
 
@@ -121,7 +122,7 @@ def _labelled(raw: Raw, field: Field, table: str, given: tuple[str, ...]) -> Enc
     unknown = _unknown(used, field)
     if unknown:
         raise _unknown_labels(unknown, raw, codes, meant, field, table)
-    labels = field.levels or (*given, *sorted(set(used) - set(given), key=_natural))
+    labels = field.levels or (*given, *_ordered(set(used) - set(given), used))
     position = {label: i for i, label in enumerate(labels)}
     lookup = np.array(
         [*(-1 if gone else position[m] for m, gone in zip(meant, missing_of[:-1], strict=True)), -1], dtype=np.int32
@@ -162,6 +163,16 @@ def _unknown_labels(
         mend=("; ".join(hints) + "; " if hints else "")
         + f"add it to levels, to [fields.{field.name}.relabel] or to [fields.{field.name}.missing]",
     )
+
+
+MAX_SORTED = 50_000
+"""More labels than this stay in the order of the table; nobody reads them, and sorting costs seconds."""
+
+
+def _ordered(new: set[str], used: list[str]) -> list[str]:
+    if len(new) > MAX_SORTED:
+        return [label for label in dict.fromkeys(used) if label in new]
+    return sorted(new, key=_natural)
 
 
 def _natural(label: str) -> tuple[int, float, str]:
@@ -282,9 +293,9 @@ def check_numbers(values: NDArray[np.float64], field: Field, raw: Raw, table: st
                 accepted="whole numbers",
                 mend="declare kind = 'continuous' if fractions are meant",
             )
-    if field.facet in (Facet.CLIENT, Facet.OUTCOME, Facet.FUNCTIONING, Facet.COST, Facet.TIME) and (
-        field.low is None or field.high is None
-    ):
+    declared = field.low is not None and field.high is not None
+    measured = field.kind is Kind.CONTINUOUS and field.statistic is Statistic.VALUE  # counts have sizes, not units
+    if measured and not declared and field.facet in _IN_UNITS:
         mixed = two_units(values)
         if mixed:
             raise DataError(
@@ -296,6 +307,9 @@ def check_numbers(values: NDArray[np.float64], field: Field, raw: Raw, table: st
                 accepted="one unit per column",
                 mend="convert it to one unit; if the spread is real, declare low and high in the schema",
             )
+
+
+_IN_UNITS = (Facet.CLIENT, Facet.OUTCOME, Facet.FUNCTIONING, Facet.COST, Facet.TIME)
 
 
 def _extremes(values: NDArray[np.float64]) -> list[int]:
@@ -355,13 +369,13 @@ def _dates(raw: Raw, field: Field, table: str) -> Encoded:
             placeholder = pd.to_datetime(code, format="ISO8601", errors="coerce")
             if not pd.isna(placeholder):
                 missing[dates == placeholder.to_datetime64()] = reasons.index(reason)
-        dates = np.where(missing > 0, np.datetime64("NaT", "ns"), dates)
+        dates = np.where(missing > 0, np.datetime64("NaT", "us"), dates)
     else:
         codes, texts = raw.as_text()
         missing_of = _missing_by_text(texts, field, set())
         shown = ["" if gone else t for t, gone in zip(texts, missing_of[:-1], strict=True)]
         parsed = pd.to_datetime(pd.Series(shown, dtype="object"), format="ISO8601", errors="coerce", utc=True)
-        stamps = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
+        stamps = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
         wrong = [i for i, t in enumerate(shown) if t and (np.isnat(stamps[i]) or raw.kind == "number")]
         if wrong:
             bad = np.flatnonzero(np.isin(codes, wrong))
@@ -374,7 +388,7 @@ def _dates(raw: Raw, field: Field, table: str) -> Encoded:
                 accepted="ISO dates: YYYY-MM-DD, with or without a time",
                 mend="write dates as YYYY-MM-DD (3/4/2024 could be March or April)",
             )
-        dates = np.append(stamps, np.datetime64("NaT", "ns"))[codes]
+        dates = np.append(stamps, np.datetime64("NaT", "us"))[codes]
         missing = missing_of[codes]
     year = dates.astype("datetime64[Y]").astype(np.int64) + 1970
     odd = np.flatnonzero(~np.isnat(dates) & ((year < 1900) | (year > 2100)))
@@ -387,4 +401,4 @@ def _dates(raw: Raw, field: Field, table: str) -> Encoded:
             accepted="dates from 1900 to 2100",
             mend=f"list placeholder dates in [fields.{field.name}.missing], or mend them",
         )
-    return Encoded(dates, (), missing, reasons)
+    return Encoded(dates.astype("datetime64[ns]"), (), missing, reasons)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from outcomemodels.outcomes.instruments import instruments
 from outcomemodels.schema import Facet, Field, Statistic
 
 ABSURD = 1e12
@@ -26,27 +27,8 @@ UNIT_RANGES: dict[str, tuple[float, float]] = {
 }
 """Ranges nobody leaves, by unit (100 years of weeks, months or days on either side)."""
 
-SCORE_RANGES: dict[str, tuple[float, float]] = {
-    "phq9": (0, 27),
-    "gad7": (0, 21),
-    "wsas": (0, 40),
-    "spin": (0, 68),
-    "pdss": (0, 28),
-    "pcl5": (0, 80),
-    "oci": (0, 168),
-    "phq15": (0, 30),
-    "ibs_sss": (0, 500),
-    "iesr": (0, 88),
-    "ocir": (0, 72),
-    "pswq": (16, 80),
-    "core_om": (0, 40),
-    "core10": (0, 40),
-    "bdi": (0, 63),
-    "bdi2": (0, 63),
-    "sapas": (0, 8),
-    "gaf": (1, 100),
-}
-"""Score ranges of common instruments; a range declared by the schema comes first."""
+OTHER_SCORES: dict[str, tuple[float, float]] = {"bdi": (0, 63), "sapas": (0, 8), "gaf": (1, 100)}
+"""Score ranges of measures that the shipped instruments do not describe."""
 
 CONVERSIONS: tuple[tuple[float, str], ...] = (
     (7.0, "days and weeks"),
@@ -71,17 +53,25 @@ class Range:
     reason: str
 
 
-def plain_measure(measure: str) -> str:
-    """Spelling of an instrument used for look-up: ``PHQ-9``, ``phq_9`` and ``phq9`` are one."""
-    folded = "".join(ch for ch in measure.lower() if ch.isalnum())
-    aliases = {"bdiii": "bdi2", "ibssss": "ibs_sss", "coreom": "core_om", "pdsssr": "pdss"}
-    return aliases.get(folded, folded)
+def known_measures() -> dict[str, tuple[float, float]]:
+    """Score ranges by measure: the shipped instruments, then a few more."""
+    return {**OTHER_SCORES, **{i.name: (i.low, i.high) for i in instruments()}}
 
 
 def score_range(measure: str) -> Range | None:
-    """Range of an instrument's score, where it is known here."""
-    known = SCORE_RANGES.get(plain_measure(measure))
-    return Range(*known, f"the scores {measure} can take") if known else None
+    """Range of an instrument's score, where it is known; ``PHQ-9``, ``phq_9`` and ``phq9`` are one instrument."""
+    wanted = _folded(measure)
+    for name, ends in known_measures().items():
+        if wanted in (_folded(name), _ALIASES.get(_folded(name), "")):
+            return Range(*ends, f"the scores {measure} can take")
+    return None
+
+
+_ALIASES = {"bdi2": "bdiii", "pdss": "pdsssr"}
+
+
+def _folded(measure: str) -> str:
+    return "".join(ch for ch in measure.lower() if ch.isalnum())
 
 
 def range_of(field: Field) -> Range:

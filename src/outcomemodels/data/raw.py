@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from outcomemodels.errors import DataError
 
 BLANKS = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "NaT"})
-"""Spellings read as "left blank" unless the field lists them as a level or a missing code."""
+"""Spellings read as "left blank" unless the field lists them as a level or a missing code. "None" is a label where
+labels belong (no religion, no treatment) and a blank where numbers or dates do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Raw:
         Distinct texts, stripped of surrounding space.
     numbers : array of float or int, dims (row,)
         For numbers.
-    dates : array of datetime64[ns], dims (row,)
+    dates : array of datetime64[us], dims (row,)
         For dates.
     null : array of bool, dims (row,)
         Where the table holds nothing.
@@ -85,7 +86,7 @@ def _number_text(value: float | bool) -> str:
 
 _NO_CODES = np.empty(0, dtype=np.int32)
 _NO_NUMBERS = np.empty(0)
-_NO_DATES = np.empty(0, dtype="datetime64[ns]")
+_NO_DATES = np.empty(0, dtype="datetime64[us]")
 
 
 def text_column(codes: NDArray[Any], texts: list[str]) -> Raw:
@@ -116,7 +117,7 @@ def raw_column(values: Any, *, column: str, table: str) -> Raw:
     if array.ndim != 1:
         raise DataError(f"column has {array.ndim} dimensions", table=table, column=column, accepted="one value per row")
     if array.dtype.kind == "M":
-        dates = array.astype("datetime64[ns]")
+        dates = array.astype("datetime64[us]")
         return Raw("date", _NO_CODES, (), _NO_NUMBERS, dates, np.isnat(dates))
     if array.dtype.kind in "fiub":
         null = np.isnan(array) if array.dtype.kind == "f" else np.zeros(len(array), dtype=bool)
@@ -135,7 +136,7 @@ def _from_objects(array: NDArray[Any], *, column: str, table: str) -> Raw:
         lookup = np.array([*(float(v) for v in values), np.nan])
         return Raw("number", _NO_CODES, (), lookup[codes], _NO_DATES, codes < 0)
     if values and all(hasattr(v, "isoformat") for v in values):
-        stamps = np.array([*(np.datetime64(v.isoformat()[:19], "ns") for v in values), np.datetime64("NaT", "ns")])
+        stamps = np.array([*(np.datetime64(v.isoformat()[:19], "us") for v in values), np.datetime64("NaT", "us")])
         return Raw("date", _NO_CODES, (), _NO_NUMBERS, stamps[codes], codes < 0)
     texts = [v if isinstance(v, str) else _number_text(v) for v in values]
     return text_column(codes, texts)
@@ -152,8 +153,8 @@ def _from_arrow(values: Any, *, column: str, table: str) -> Raw:
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         raise DataError("column holds bytes, not text", table=table, column=column, mend="save the file as UTF-8")
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        plain = array.cast(pa.timestamp("ns", "UTC" if getattr(kind, "tz", None) else None), safe=False)
-        dates = plain.to_numpy(zero_copy_only=False).astype("datetime64[ns]")
+        plain = array.cast(pa.timestamp("us", "UTC" if getattr(kind, "tz", None) else None), safe=False)
+        dates = plain.to_numpy(zero_copy_only=False).astype("datetime64[us]")
         return Raw("date", _NO_CODES, (), _NO_NUMBERS, dates, np.isnat(dates))
     if pa.types.is_boolean(kind):
         array = array.cast(pa.string())

@@ -111,6 +111,8 @@ class Answer:
         Whether the fit failed its diagnostics; then no number here can be trusted.
     warnings : tuple of str
         What a reader must know before the numbers.
+    asked : str
+        The question in words.
     """
 
     question: Question
@@ -124,6 +126,7 @@ class Answer:
     interval: float = 0.95
     verdict_failed: bool = False
     warnings: tuple[str, ...] = ()
+    asked: str = ""
     _index: dict[str, TreatmentAnswer] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -154,6 +157,7 @@ class Answer:
         """Plain dict for JSON; the draws are left out."""
         return {
             "question": self.question.to_dict(),
+            "asked": self.asked or self.question.sentence(),
             "outcome": self.outcome,
             "units": self.units,
             "direction": None if self.direction is None else self.direction.value,
@@ -177,7 +181,7 @@ class Answer:
         rows = [columns, *(_cells(t) for t in self.treatments)]
         widths = [max(len(r[i]) for r in rows) for i in range(len(columns))]
         lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
-        head = f"{self.question.sentence()}\n{self.outcome} ({self.units}{_better(self.direction)})"
+        head = f"{self.asked or self.question.sentence()}\n{self.outcome} ({self.units}{_better(self.direction)})"
         return "\n".join([head, *(f"! {w}" for w in self.warnings), *lines])
 
     def _repr_html_(self) -> str:
@@ -187,7 +191,9 @@ class Answer:
             "<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in _cells(t)) + "</tr>" for t in self.treatments
         )
         warnings = "".join(f"<p><strong>{html.escape(w)}</strong></p>" for w in self.warnings)
-        caption = html.escape(f"{self.question.sentence()} {self.outcome} ({self.units}{_better(self.direction)})")
+        caption = html.escape(
+            f"{self.asked or self.question.sentence()} {self.outcome} ({self.units}{_better(self.direction)})"
+        )
         return (
             f"{warnings}<table><caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
         )

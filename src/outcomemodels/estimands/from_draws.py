@@ -133,6 +133,7 @@ def answer_from(
         treatments=tuple(treatments),
         draws=_draws(expected, difference, labels, fitted),
         interval=probability,
+        asked=question.sentence(fitted),
         verdict_failed=verdict is not None and not verdict.passed,
         warnings=(*_of_verdict(verdict), *_of_question(question, fitted), *_of_ranking(labels, among, reference)),
     )

@@ -13,7 +13,7 @@ from outcomemodels.design import NEW, UNKNOWN, Design, Factor, Unseen
 from outcomemodels.design.build import NOT_RECORDED
 from outcomemodels.design.terms import main_factor, setting_factors
 from outcomemodels.errors import QuestionError
-from outcomemodels.schema import Facet
+from outcomemodels.schema import Assignment, Facet
 
 Value = str | float | Unseen
 Row = dict[str, Value]
@@ -33,8 +33,8 @@ class Question:
     treatments : tuple of str
         Treatments to compare; empty means all that were fitted.
     reference : str, optional
-        The treatment the others are held against. None takes the first fitted level that was given for this
-        problem.
+        The treatment the others are held against. None takes the one given in most courses for this problem
+        or, where clients were randomised, the first level that was given for it.
     client : mapping of field to label or number
         What is known of the client and the course: age, start score, a concurrent drug.
         Numbers left out stand at their fitted mean, labelled fields are averaged over.
@@ -129,7 +129,11 @@ class Question:
         return design.at(self.rows(design)[1])
 
     def reference_of(self, design: Design) -> str:
-        """The reference treatment: the one named, else the first asked about that was given for this problem."""
+        """The reference treatment.
+
+        The one named; else, where clients were randomised, the first level asked about that was given for this
+        problem; else the one given in most courses for it.
+        """
         fitted = design if design.fitted is None else design.fitted
         treatment = _treatment(fitted)
         if self.reference is not None:
@@ -139,12 +143,15 @@ class Question:
         asked = [t for t in levels if t in self.treatments] or levels
         if len(self.treatments) == 1:
             asked = [t for t in levels if t not in self.treatments] or levels
+        courses = np.ones(fitted.n_obs) if fitted.response is None else fitted.response.n
         problem = main_factor(fitted.factors, Facet.PROBLEM)
-        if problem is None or not isinstance(self.problem, str):
-            return asked[0]
-        code = _known(problem, self.problem)
-        given = {treatment.levels[c] for c in treatment.codes[problem.codes == code]}
-        return next((t for t in asked if t in given), asked[0])
+        mine = np.ones(fitted.n_obs, dtype=bool)
+        if problem is not None and isinstance(self.problem, str):
+            mine = problem.codes == _known(problem, self.problem)
+        count = np.bincount(treatment.codes[mine], weights=courses[mine], minlength=len(treatment.levels))
+        if fitted.assignment is Assignment.RANDOMISED:
+            return next((t for t in asked if count[treatment.code(t)] > 0), asked[0])
+        return max(asked, key=lambda t: count[treatment.code(t)])
 
     def unused(self, design: Design) -> tuple[str, ...]:
         """Fields the question names that enter no column and no batch, so that they change nothing."""
@@ -235,19 +242,20 @@ class Question:
             values["treatments"] = tuple(values["treatments"])
         return cls(**values)
 
-    def sentence(self) -> str:
-        """The question in words."""
+    def sentence(self, design: Design | None = None) -> str:
+        """The question in words; with a design, without therapist and setting where it has no such field."""
         what = f"Which of {_listed(self.treatments)}" if self.treatments else "Which treatment"
         whom = f" for a client with {self.problem}" if isinstance(self.problem, str) else " for a client"
         known = {**self.client, **self.when}
         details = f" ({', '.join(f'{k} {v}' for k, v in known.items())})" if known else ""
-        by = f", seen by {_whose(self.therapist, 'therapist')}"
+        has = {Facet.THERAPIST, Facet.SETTING} if design is None else {f.facet for f in design.factors.values()}
+        by = f", seen by {_whose(self.therapist, 'therapist')}" if Facet.THERAPIST in has else ""
         place = (
             " and ".join(f"{k} {_whose(v, k)}" if isinstance(v, str) else _whose(v, k) for k, v in self.setting.items())
             if isinstance(self.setting, Mapping)
             else _whose(self.setting, "setting")
         )
-        return f"{what}{whom}{details}{by} in {place}?"
+        return f"{what}{whom}{details}{by}{f' in {place}' if Facet.SETTING in has else ''}?"
 
 
 def _whose(value: object, noun: str) -> str:

@@ -44,7 +44,8 @@ def _one(answer: Answer, t: TreatmentAnswer) -> str:
     verb = "leads to" if causal else "is associated with"
     chance = "" if t.p_beneficial is None else f"; the probability that it is better is {_percent(t.p_beneficial)}"
     if t.p_worthwhile is not None:
-        chance += f", better by at least {answer.question.worthwhile:g} {_percent(t.p_worthwhile)}"
+        least = f"{answer.question.worthwhile:g} {answer.units}"
+        chance += f", and that it is so by at least {least} {_percent(t.p_worthwhile)}"
     interval = f"{answer.interval:.0%} interval {_signed(t.contrast_low)} to {_signed(t.contrast_high)}"
     evidence = {
         Label.DATA_INFORMED: "The data inform this.",

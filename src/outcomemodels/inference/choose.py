@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from outcomemodels.design import Design
 from outcomemodels.errors import SpecError
+from outcomemodels.inference.collapsed.layout import check_structure
 from outcomemodels.inference.settings import Engine
-from outcomemodels.plugin import LinearModel, OutcomeModel
+from outcomemodels.plugin import LinearStructure
 
 
-def choose_engine(model: OutcomeModel, design: Design, asked: Engine) -> tuple[Engine, str]:
-    """Return the engine and why.
+def choose_engine(structure: LinearStructure | None, asked: Engine) -> tuple[Engine, str]:
+    """Return the engine and why; ``structure`` is None when the model offers no linear form.
 
     Raises
     ------
     SpecError
         If the collapsed engine was asked for and cannot be used.
     """
-    obstacle = _obstacle(model, design)
     if asked == "nuts":
         return "nuts", "asked for"
+    obstacle = "the model offers no linear form" if structure is None else ""
+    if structure is not None:
+        try:
+            check_structure(structure)
+        except SpecError as refusal:
+            if asked == "collapsed":
+                raise
+            obstacle = refusal.found
     if asked == "collapsed":
         if obstacle:
             raise SpecError(
@@ -30,11 +37,3 @@ def choose_engine(model: OutcomeModel, design: Design, asked: Engine) -> tuple[E
     if obstacle:
         return "nuts", obstacle
     return "collapsed", "the model is Gaussian and linear, so the effects are integrated out exactly"
-
-
-def _obstacle(model: OutcomeModel, design: Design) -> str:
-    if not (model.info.linear and isinstance(model, LinearModel)):
-        return f"model {model.info.name!r} offers no linear form"
-    if design.family != "gaussian":
-        return f"the outcome is {design.family}, and the exact engine is for Gaussian outcomes"
-    return ""

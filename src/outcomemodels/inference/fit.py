@@ -7,14 +7,17 @@ from time import perf_counter
 import xarray as xr
 
 from outcomemodels.design import Design
-from outcomemodels.errors import SpecError
+from outcomemodels.errors import FitError, SpecError
 from outcomemodels.inference.choose import choose_engine
 from outcomemodels.inference.settings import Settings
-from outcomemodels.plugin import LinearModel, OutcomeModel, Priors
+from outcomemodels.plugin import LinearModel, LinearStructure, OutcomeModel, Priors
 
 
 def sample(model: OutcomeModel, design: Design, priors: Priors, settings: Settings) -> xr.DataTree:
     """Sample the posterior with the engine asked for, or the one chosen.
+
+    With ``engine="auto"`` the exact engine is tried where it applies; when it declines, NUTS takes over and the
+    reason says so.
 
     Returns
     -------
@@ -24,28 +27,35 @@ def sample(model: OutcomeModel, design: Design, priors: Priors, settings: Settin
     Raises
     ------
     SpecError
-        If the engine cannot fit this model.
+        If the engine asked for cannot fit this model.
     FitError
         If sampling fails.
     """
-    engine, reason = choose_engine(model, design, settings.engine)
+    linear = isinstance(model, LinearModel) and model.info.linear
+    structure = model.linear(design, priors) if isinstance(model, LinearModel) and linear else None
+    engine, reason = choose_engine(structure, settings.engine)
     start = perf_counter()
-    if engine == "collapsed":
-        if not isinstance(model, LinearModel):
-            raise SpecError(f"model {model.info.name!r} offers no linear form")
-        from outcomemodels.inference.collapsed.sample import sample_collapsed
-
-        tree: xr.DataTree = sample_collapsed(
-            model.linear(design, priors),
-            draws=settings.draws * settings.chains,
-            seed=settings.seed,
-            progress=settings.progress,
-        )
-    else:
+    tree: xr.DataTree | None = None
+    if engine == "collapsed" and structure is not None:
+        try:
+            tree = _exact(structure, settings)
+        except (SpecError, FitError) as refusal:
+            if settings.engine == "collapsed":
+                raise
+            engine, reason = "nuts", f"the exact engine declined: {refusal.found}"
+    if tree is None:
         from outcomemodels.inference.nuts import sample_nuts
 
         tree = sample_nuts(model.build(design, priors), settings)
-    seconds = perf_counter() - start
-    attrs = {"engine": engine, "engine_reason": reason, "seconds": f"{seconds:.3f}"}
+    attrs = {"engine": engine, "engine_reason": reason, "seconds": f"{perf_counter() - start:.3f}"}
     tree.attrs = {**tree.attrs, **attrs}
+    return tree
+
+
+def _exact(structure: LinearStructure, settings: Settings) -> xr.DataTree:
+    from outcomemodels.inference.collapsed.sample import sample_collapsed
+
+    tree: xr.DataTree = sample_collapsed(
+        structure, draws=settings.draws * settings.chains, seed=settings.seed, progress=settings.progress
+    )
     return tree

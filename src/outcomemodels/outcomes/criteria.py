@@ -24,15 +24,15 @@ class Operator(StrEnum):
     def reached(self, value: NDArray[np.floating], threshold: float | NDArray[np.floating]) -> NDArray[np.bool_]:
         """Whether each value reaches the threshold; a missing value never does.
 
-        Differences of decimal scores (3.00 − 2.27) miss their decimal value in the last bit, so comparisons allow
-        an error of 1e-9.
+        Differences of decimal scores (3.00 − 2.27) miss their decimal value in the last bit, so comparisons
+        allow an error of 1e-9.
         """
         shift = -TOLERANCE if self is Operator.AT_LEAST else TOLERANCE
         return np.asarray(value >= threshold + shift) if shift < 0 else np.asarray(value > threshold + shift)
 
 
 class Flag(IntEnum):
-    """A yes/no outcome that may not apply or may not be known. Never test its truth: compare with a member."""
+    """A yes/no outcome that may not apply or not be known. Never test its truth: compare with a member."""
 
     YES = 1
     NO = 0
@@ -60,7 +60,8 @@ class Criterion:
     caseness : float, optional
         Threshold in score points; ``None`` when the measure defines no caseness.
     caseness_operator : Operator
-        ``>=`` ("at or above") or ``>`` ("above"). For scales on which higher is better read "at or below", "below".
+        ``>=`` ("at or above") or ``>`` ("above"). For scales on which higher is better read "at or below",
+        "below".
     reliable : float, optional
         Size of a reliable change, in score points, positive; ``None`` when unknown.
     reliable_operator : Operator

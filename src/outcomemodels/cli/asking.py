@@ -1,0 +1,93 @@
+"""``ask`` and ``report``: what starts from a saved fit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from outcomemodels.cli.job import leave
+from outcomemodels.cli.options import json_option, question_options, quiet_option
+from outcomemodels.cli.sources import questions, step
+
+
+@click.command(
+    epilog="\b\nExamples:\n  outcomemodels ask fit.nc --problem PTSD --client age=34 --therapist new --setting new"
+    "\n  outcomemodels ask fit.nc --json | jq '.[0].treatments[].p_best'"
+)
+@click.argument("fit_file", metavar="FIT", type=click.Path(path_type=Path))
+@question_options
+@json_option
+def ask(
+    fit_file: Path,
+    problems: tuple[str, ...],
+    treatments: tuple[str, ...],
+    reference: str | None,
+    client: tuple[str, ...],
+    therapist: str,
+    setting: tuple[str, ...],
+    when: tuple[str, ...],
+    worthwhile: float | None,
+    as_json: bool,
+) -> None:
+    """Ask a saved FIT which treatment, by whom, for this client with that problem, in which setting."""
+    asked = questions(
+        problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
+        when=when, worthwhile=worthwhile,
+    )  # fmt: skip
+    from outcomemodels.workflow import ask as put
+    from outcomemodels.workflow import load_fit
+
+    fitted = load_fit(fit_file)
+    answers = [put(fitted, q) for q in asked]
+    if as_json:
+        click.echo(json.dumps([a.to_dict() for a in answers], ensure_ascii=False, indent=1))
+    else:
+        for answer in answers:
+            click.echo(repr(answer))
+            click.echo("")
+            for sentence in answer.sentences():
+                if sentence not in answer.warnings:  # they stand above the table
+                    click.echo(sentence)
+    leave(fitted, told=not as_json)
+
+
+@click.command(
+    epilog="\b\nExample:\n  outcomemodels report fit.nc --out report.html --problem PTSD --problem Depression"
+)
+@click.argument("fit_file", metavar="FIT", type=click.Path(path_type=Path))
+@question_options
+@click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="Report.")
+@quiet_option
+def report(
+    fit_file: Path,
+    problems: tuple[str, ...],
+    treatments: tuple[str, ...],
+    reference: str | None,
+    client: tuple[str, ...],
+    therapist: str,
+    setting: tuple[str, ...],
+    when: tuple[str, ...],
+    worthwhile: float | None,
+    out: Path,
+    quiet: bool,
+) -> None:
+    """Write the report of a saved FIT as one HTML file; without --problem, about every problem in the data."""
+    asked = questions(
+        problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
+        when=when, worthwhile=worthwhile,
+    )  # fmt: skip
+    with step(f"read {fit_file}", quiet=quiet):
+        from outcomemodels.reporting import default_questions
+        from outcomemodels.workflow import load_fit
+        from outcomemodels.workflow import report as write
+
+        fitted = load_fit(fit_file)
+    if not problems:
+        asked = tuple(replace(asked[0], problem=q.problem) for q in default_questions(fitted.design))
+    with step(f"wrote {out}", quiet=quiet):
+        write(fitted, out, questions=asked)
+    click.echo(str(out))
+    leave(fitted)

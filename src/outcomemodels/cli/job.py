@@ -1,0 +1,253 @@
+"""``run``, ``audit`` and ``fit``: what starts from data."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from outcomemodels.cli.main import EXIT_NOT_CONVERGED
+from outcomemodels.cli.options import data_options, fit_options, json_option, question_options, quiet_option
+from outcomemodels.cli.sources import open_data, questions, showing_progress, step
+
+if TYPE_CHECKING:
+    from outcomemodels.data.dataset import PaulDataset
+    from outcomemodels.fitted import Fit
+
+Engine = Literal["auto", "nuts", "collapsed"]
+
+RUN_EXAMPLES = """\b
+Examples:
+  outcomemodels run
+  outcomemodels run --client bdi_pre=30 --when weeks=26
+  outcomemodels run episodes.csv --schema paul.toml --outcome phq9_end --problem PTSD
+  outcomemodels run nhs_tt_proms --where year=2023-24 --where problem=PTSD --where problem=Depression"""
+
+
+def fit_data(
+    data: PaulDataset,
+    *,
+    outcome: str,
+    model: str,
+    covariates: Sequence[str],
+    batches: Sequence[str],
+    formula: str,
+    engine: Engine,
+    seed: int,
+    draws: int,
+    tune: int,
+    chains: int,
+    accept: Sequence[str],
+    quiet: bool,
+) -> Fit:
+    """Fit with what the command line said; empty lists leave the choice to the model."""
+    from outcomemodels.workflow import fit
+
+    return fit(
+        data,
+        outcome=outcome,
+        model=model,
+        covariates=list(covariates) or None,
+        batches=list(batches) or None,
+        formula=formula,
+        engine=engine,
+        seed=seed,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        accept=accept,
+        progress=showing_progress(quiet=quiet),
+    )
+
+
+def leave(fit: Fit, *, told: bool = False) -> None:
+    """Exit with code 3, loudly unless ``told`` already, where the sampling failed its checks."""
+    if not fit.verdict.passed:
+        if not told:
+            click.echo(str(fit.verdict), err=True)
+        sys.exit(EXIT_NOT_CONVERGED)
+
+
+@click.command(epilog=RUN_EXAMPLES)
+@click.argument("source", default="beat_the_blues")
+@data_options
+@fit_options
+@question_options
+@click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="Report.")
+@click.option("--save-fit", type=click.Path(path_type=Path), help="Keep the fit too (.nc or .zarr).")
+@json_option
+@quiet_option
+def run(
+    source: str,
+    schema: Path | None,
+    where: tuple[str, ...],
+    years: tuple[str, ...],
+    level: str,
+    problems: tuple[str, ...],
+    treatments: tuple[str, ...],
+    reference: str | None,
+    client: tuple[str, ...],
+    therapist: str,
+    setting: tuple[str, ...],
+    when: tuple[str, ...],
+    worthwhile: float | None,
+    out: Path,
+    save_fit: Path | None,
+    as_json: bool,
+    quiet: bool,
+    outcome: str,
+    model: str,
+    covariates: tuple[str, ...],
+    batches: tuple[str, ...],
+    formula: str,
+    engine: Engine,
+    seed: int,
+    draws: int,
+    tune: int,
+    chains: int,
+    accept: tuple[str, ...],
+) -> None:
+    """Read SOURCE, audit it, fit the model, ask the question and write the report.
+
+    SOURCE is a table (csv, parquet, …; with --schema), a saved data set, a folder of NHS annual tables, or the name
+    of a known data set. Without it, the embedded Beat the Blues trial is used.
+    """
+    asked = questions(
+        problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
+        when=when, worthwhile=worthwhile,
+    )  # fmt: skip
+    with step(f"read {source}", quiet=quiet):
+        data = open_data(source, schema=schema, where=where, years=years, level=level)
+    with step("loaded the machinery", quiet=quiet):
+        from outcomemodels.workflow import ask as put
+        from outcomemodels.workflow import report as write
+    fitted = _fit_step(
+        data, outcome, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
+    )
+    if save_fit is not None:
+        with step(f"saved the fit to {save_fit}", quiet=quiet):
+            fitted.save(save_fit)
+    if not problems:
+        from dataclasses import replace
+
+        from outcomemodels.reporting import default_questions
+
+        asked = tuple(replace(asked[0], problem=q.problem) for q in default_questions(fitted.design))
+    with step(f"asked {len(asked)} question{'s' * (len(asked) > 1)} and wrote {out}", quiet=quiet):
+        write(fitted, out, questions=asked)
+    if as_json:
+        answers = [put(fitted, q).to_dict() for q in asked]
+        click.echo(
+            json.dumps(_summary(fitted) | {"report": str(out), "answers": answers}, ensure_ascii=False, indent=1)
+        )
+    else:
+        from outcomemodels.reporting.words import short_answer
+
+        for q in asked:
+            click.echo(q.sentence())
+            click.echo(f"  {short_answer(put(fitted, q))}")
+        click.echo(f"Report: {out}")
+    leave(fitted)
+
+
+def _fit_step(
+    data: PaulDataset,
+    outcome: str,
+    model: str,
+    covariates: Sequence[str],
+    batches: Sequence[str],
+    formula: str,
+    engine: Engine,
+    seed: int,
+    draws: int,
+    tune: int,
+    chains: int,
+    accept: Sequence[str],
+    quiet: bool,
+) -> Fit:
+    if showing_progress(quiet=quiet):
+        click.echo("  audit and fit …", err=True)
+    with step(f"audited and fitted {data.n:,} rows", quiet=quiet or showing_progress(quiet=quiet)):
+        return fit_data(
+            data, outcome=outcome, model=model, covariates=covariates, batches=batches, formula=formula,
+            engine=engine, seed=seed, draws=draws, tune=tune, chains=chains, accept=accept, quiet=quiet,
+        )  # fmt: skip
+
+
+def _summary(fit: Fit) -> dict[str, Any]:
+    """What a script wants to know of a fit."""
+    return {
+        "outcome": fit.spec.outcome,
+        "model": fit.spec.model,
+        "rows": fit.design.n_obs,
+        "engine": fit.provenance.get("engine"),
+        "engine_reason": fit.provenance.get("engine_reason"),
+        "seconds": fit.provenance.get("seconds"),
+        "verdict": fit.verdict.to_dict(),
+    }
+
+
+@click.command(epilog="\b\nExample:\n  outcomemodels audit episodes.csv --schema paul.toml --json > audit.json")
+@click.argument("source")
+@data_options
+@json_option
+def audit(
+    source: str, schema: Path | None, where: tuple[str, ...], years: tuple[str, ...], level: str, as_json: bool
+) -> None:
+    """Say what SOURCE can and cannot answer, column by column of Paul's framework."""
+    from outcomemodels.auditing import audit_dataset
+
+    found = audit_dataset(open_data(source, schema=schema, where=where, years=years, level=level))
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
+    else:
+        found.show()
+
+
+@click.command(
+    epilog="\b\nExample:\n  outcomemodels fit episodes.csv --schema paul.toml --outcome phq9_end --out fit.nc"
+)
+@click.argument("source")
+@data_options
+@fit_options
+@click.option("--out", type=click.Path(path_type=Path), default=Path("fit.nc"), show_default=True, help=".nc or .zarr")
+@json_option
+@quiet_option
+def fit(
+    source: str,
+    schema: Path | None,
+    where: tuple[str, ...],
+    years: tuple[str, ...],
+    level: str,
+    out: Path,
+    as_json: bool,
+    quiet: bool,
+    outcome: str,
+    model: str,
+    covariates: tuple[str, ...],
+    batches: tuple[str, ...],
+    formula: str,
+    engine: Engine,
+    seed: int,
+    draws: int,
+    tune: int,
+    chains: int,
+    accept: tuple[str, ...],
+) -> None:
+    """Fit a model to SOURCE and save it; ask and report then start from the file."""
+    with step(f"read {source}", quiet=quiet):
+        data = open_data(source, schema=schema, where=where, years=years, level=level)
+    fitted = _fit_step(
+        data, outcome, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
+    )
+    with step(f"saved {out}", quiet=quiet):
+        fitted.save(out)
+    if as_json:
+        click.echo(json.dumps(_summary(fitted) | {"fit": str(out)}, ensure_ascii=False, indent=1))
+    else:
+        click.echo(repr(fitted))
+    leave(fitted)

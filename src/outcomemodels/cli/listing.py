@@ -1,0 +1,135 @@
+"""``models``, ``data``, ``schema`` and ``simulate``: what there is, and making something to start from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from outcomemodels.cli.options import json_option
+from outcomemodels.errors import FileError
+
+if TYPE_CHECKING:
+    from outcomemodels.data.dataset import PaulDataset
+    from outcomemodels.data.simulate import Truth
+
+WORLDS = ("crossed", "disconnected", "cells", "counted")
+
+
+@click.command(epilog="\b\nExample:\n  outcomemodels models --verbose")
+@click.option("--verbose", "-v", is_flag=True, help="Load each model and say what it is, or why it cannot be loaded.")
+@json_option
+def models(verbose: bool, as_json: bool) -> None:
+    """List installed models; without --verbose none is imported."""
+    from outcomemodels.errors import PluginError
+    from outcomemodels.registry import available, load_model
+
+    rows = []
+    for entry in available():
+        row = {"name": entry.name, "distribution": entry.distribution, "version": entry.version, "class": entry.target}
+        if verbose:
+            try:
+                info = load_model(entry.name).info
+                row |= {"summary": info.summary, "outcome": ", ".join(info.needs.outcome), "problem": ""}
+            except PluginError as error:
+                row |= {"summary": "", "outcome": "", "problem": str(error)}
+        rows.append(row)
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    for row in rows:
+        click.echo(f"{row['name']}  ({row['distribution']} {row['version']}, {row['class']})")
+        if verbose:
+            click.echo(f"  {row['problem'] or row['summary'] + '; outcomes: ' + row['outcome']}")
+
+
+@click.command(epilog="\b\nExample:\n  outcomemodels data")
+@json_option
+def data(as_json: bool) -> None:
+    """List the data sets that run, audit and fit take by name."""
+    from outcomemodels.data.embedded import available
+
+    names = available()
+    if as_json:
+        click.echo(json.dumps(names, ensure_ascii=False, indent=1))
+        return
+    for name, text in names.items():
+        click.echo(f"{name}\n  {text}")
+
+
+@click.group()
+def schema() -> None:
+    """Say what each column of a table means: draft it, then check a table against it."""
+
+
+@schema.command(epilog="\b\nExample:\n  outcomemodels schema init episodes.csv --out paul.toml")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Write here instead of stdout; never overwrites.")
+@click.option("--name", default="", help="Name of the schema; the file's name when absent.")
+def init(table: Path, out: Path | None, name: str) -> None:
+    """Draft a schema from the columns of TABLE. Every guess is by name or look: read it before use."""
+    from outcomemodels.data.draft import draft_schema
+    from outcomemodels.schema.toml import schema_to_toml
+
+    text = schema_to_toml(draft_schema(table, name=name))
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    if out.exists():
+        raise FileError(f"{out} exists already", mend="choose another --out, or remove the file")
+    out.write_text(text, encoding="utf-8")
+    click.echo(f"drafted {out}: look over facet, units and how each value was established", err=True)
+
+
+@schema.command(epilog="\b\nExample:\n  outcomemodels schema check episodes.csv paul.toml")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("schema_file", metavar="SCHEMA", type=click.Path(path_type=Path))
+@json_option
+def check(table: Path, schema_file: Path, as_json: bool) -> None:
+    """Read TABLE against SCHEMA and show what it holds; exit code 1 names the first thing to mend."""
+    from outcomemodels.data.read import read
+
+    found = read(table, schema=schema_file)
+    if as_json:
+        known = {"name": found.schema.name, "grain": found.grain.value, "rows": found.n, "assessments":
+                 found.n_assessments, "outcomes": list(found.outcomes), "digest": found.digest()}  # fmt: skip
+        click.echo(json.dumps(known, ensure_ascii=False, indent=1))
+    else:
+        click.echo(repr(found))
+
+
+@click.command(
+    epilog="\b\nExample:\n  outcomemodels simulate crossed --out world.nc --seed 7"
+    "\n  outcomemodels run world.nc --out world.html"
+)
+@click.argument("world", type=click.Choice(WORLDS))
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("world.nc"), show_default=True, help=".nc or .zarr"
+)
+@click.option("--seed", default=1, show_default=True, help="Seed.")
+def simulate(world: str, out: Path, seed: int) -> None:
+    """Simulate a WORLD and write it, with the truth beside it as JSON.
+
+    crossed: every therapist gives every treatment. disconnected: two halves no comparison can bridge. cells: the
+    crossed world as published means. counted: recovered of finished.
+    """
+    made, truth = _world(world, seed)
+    made.save(out)
+    beside = out.with_suffix(".truth.json")
+    beside.write_text(json.dumps(asdict(truth), indent=1), encoding="utf-8")
+    click.echo(f"{out}: {made.n:,} {made.grain.value}s; truth in {beside}", err=True)
+
+
+def _world(world: str, seed: int) -> tuple[PaulDataset, Truth]:
+    from outcomemodels.data import simulate as worlds
+
+    if world == "crossed":
+        return worlds.crossed_world(seed)
+    if world == "disconnected":
+        return worlds.disconnected_world(seed)
+    if world == "cells":
+        return worlds.cells_world(seed)
+    return worlds.counted_world(seed)

@@ -1,0 +1,168 @@
+"""From words on the command line to values: data sets, rows, questions."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import click
+
+from outcomemodels.errors import FileError, QuestionError, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from outcomemodels.data.dataset import PaulDataset
+    from outcomemodels.design import Unseen
+    from outcomemodels.estimands import Question
+
+
+@contextmanager
+def step(what: str, *, quiet: bool = False) -> Iterator[None]:
+    """Say on stderr what is being done and, afterwards, how long it took."""
+    if quiet:
+        yield
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    start = perf_counter()
+    if console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        yield
+    console.print(f"[green]✓[/green] {what} [dim]({perf_counter() - start:.1f} s)[/dim]")
+
+
+def showing_progress(*, quiet: bool) -> bool:
+    """Whether a sampler may draw its own progress bar."""
+    return not quiet and sys.stderr.isatty()
+
+
+def open_data(
+    source: str, *, schema: Path | None = None, where: Sequence[str] = (), years: Sequence[str] = (), level: str = ""
+) -> PaulDataset:
+    """Open a file, a folder of NHS annual tables, a saved data set, or a data set known by name.
+
+    Raises
+    ------
+    FileError
+        If there is no such file and no such name, with near matches.
+    """
+    data = _open(source, schema, years, level)
+    return data.where(**pairs_of_labels(where)) if where else data
+
+
+def _open(source: str, schema: Path | None, years: Sequence[str], level: str) -> PaulDataset:
+    path = Path(source)
+    if path.is_dir() and path.suffix != ".zarr" and schema is None:
+        from outcomemodels.data.nhs_annual import LEVELS, read_nhs_annual
+
+        chosen = next((name for name in LEVELS if name == (level or "provider")), None)
+        if chosen is None:
+            raise SpecError(f"unknown --level {level!r}", accepted=", ".join(LEVELS))
+        return read_nhs_annual(path, level=chosen, years=list(years) or None)
+    if years or level:
+        raise SpecError("--years and --level are for folders of NHS annual tables", accepted="a folder")
+    if path.exists():
+        if path.suffix in (".nc", ".zarr") and schema is None:
+            from outcomemodels.data.dataset import PaulDataset
+
+            return PaulDataset.load(path)
+        if schema is None:
+            raise SpecError(
+                f"{path.name} needs a schema",
+                accepted="--schema FILE.toml, which says what each column means",
+                mend=f"draft one: outcomemodels schema init {source} --out paul.toml",
+            )
+        from outcomemodels.data.read import read
+
+        return read(path, schema=schema)
+    from outcomemodels.data.embedded import available, load
+
+    names = list(available())
+    if source not in names:
+        near = difflib.get_close_matches(source, names, n=3)
+        raise FileError(
+            f"no file and no data set {source!r}",
+            accepted=f"a path, or one of {', '.join(names)}",
+            mend=f"did you mean {near[0]!r}?" if near else None,
+        )
+    return load(source)
+
+
+def pairs(words: Sequence[str], option: str) -> list[tuple[str, str]]:
+    """``("age=34",)`` as ``[("age", "34")]``."""
+    out = []
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name.strip() or not value.strip():
+            raise click.BadParameter(f"{word!r} is not of the form FIELD=VALUE", param_hint=option)
+        out.append((name.strip(), value.strip()))
+    return out
+
+
+def pairs_of_labels(words: Sequence[str]) -> dict[str, str | tuple[str, ...] | list[str]]:
+    """``--where`` as the arguments of :meth:`PaulDataset.where`; a field named twice takes either label."""
+    wanted: dict[str, list[str]] = {}
+    for name, label in pairs(words, "--where"):
+        wanted.setdefault(name, []).append(label)
+    return {name: list(labels) for name, labels in wanted.items()}
+
+
+def place(word: str) -> str | Unseen:
+    """``new`` and ``unknown`` as what they mean; anything else is a label."""
+    from outcomemodels.design import NEW, UNKNOWN
+
+    return {"new": NEW, "unknown": UNKNOWN}.get(word.lower(), word)
+
+
+def values(words: Sequence[str], option: str) -> dict[str, str | float | Unseen]:
+    """``age=34`` as a number, ``drug=Yes`` as a label, ``drug=unknown`` as unknown."""
+    out: dict[str, str | float | Unseen] = {}
+    for name, text in pairs(words, option):
+        try:
+            out[name] = float(text)
+        except ValueError:
+            out[name] = place(text)
+    return out
+
+
+def questions(
+    problems: Sequence[str],
+    *,
+    treatments: Sequence[str],
+    reference: str | None,
+    client: Sequence[str],
+    therapist: str,
+    setting: Sequence[str],
+    when: Sequence[str],
+    worthwhile: float | None,
+) -> tuple[Question, ...]:
+    """One question for each problem named, or one about all clients; empty when nothing at all was said."""
+    from outcomemodels.estimands import Question
+
+    plain = [w for w in setting if "=" not in w]
+    if len(plain) > 1 or (plain and len(setting) > 1):
+        raise QuestionError(f"--setting given as {', '.join(setting)}", accepted="one label, or several FIELD=LABEL")
+    where = place(plain[0]) if plain else {k: place(v) for k, v in pairs(setting, "--setting")}
+
+    def about(problem: str | None) -> Question:
+        return Question(
+            problem=problem,
+            treatments=tuple(treatments),
+            reference=reference,
+            client=values(client, "--client"),
+            therapist=place(therapist),
+            setting=where if where else place("new"),
+            when=values(when, "--when"),
+            worthwhile=worthwhile,
+        )
+
+    return tuple(about(p) for p in problems) if problems else (about(None),)
