@@ -61,11 +61,7 @@ def nuts_theta(
         tree: Any = nutpie.sample(compiled, draws=draws, tune=tune, chains=4, cores=1, seed=seed, progress_bar=False)
     except RuntimeError as error:
         raise FitError(f"NUTS over the variance parameters stopped: {error}") from error
-<<<<<<< HEAD
-    posterior = tree["posterior"]
-=======
     posterior = tree["posterior"] if isinstance(tree, xr.DataTree) else tree.posterior
->>>>>>> engine
     chains = np.asarray(posterior["eta"].values, dtype=float)
     from arviz_stats.base import array_stats
 

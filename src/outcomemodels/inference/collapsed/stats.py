@@ -201,13 +201,8 @@ def _gram(
                     owners.append(owner)
                     sums.append(np.bincount(compact, weights=value, minlength=len(unique)))
     X = structure.X[which]
-<<<<<<< HEAD
-    order = list(range(len(layout.columns)))
-    for a in order:
-=======
     order = range(len(layout.columns))
     for first in order:
->>>>>>> engine
         add(
             np.zeros(len(which), np.int64),
             [weight * X[:, first] * X[:, b] for b in order[first:]],
