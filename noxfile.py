@@ -54,7 +54,7 @@ def calibration(session: nox.Session) -> None:
 
 @nox.session
 def plugins(session: nox.Session) -> None:
-    """Install the example model as an outside package and run its own tests: ``nox -s plugins``."""
+    """Check the door for outside models: ``nox -s plugins``."""
     install(session, "test")
     session.run("pytest", "-q", "tests/test_registry.py", *session.posargs)
 
@@ -77,5 +77,5 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Benchmarks; see benchmarks/README.md: ``nox -s bench``."""
-    install(session, "test", "bench")
+    install(session, "test")
     session.run("python", "-m", "benchmarks", *session.posargs)

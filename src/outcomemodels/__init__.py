@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from outcomemodels.priors import Prior
     from outcomemodels.schema import Field, Schema
     from outcomemodels.spec import ModelSpec
-    from outcomemodels.workflow import ask, audit, fit, load_fit, report
+    from outcomemodels.workflow import ask, audit, fit, load_fit, prior_predictive, report
 
 __version__ = "0.1.0.dev0"
 
@@ -32,6 +32,7 @@ _HOMES = {
     "read_nhs_annual": "outcomemodels.data.nhs_annual",
     "audit": "outcomemodels.workflow",
     "fit": "outcomemodels.workflow",
+    "prior_predictive": "outcomemodels.workflow",
     "ask": "outcomemodels.workflow",
     "report": "outcomemodels.workflow",
     "load_fit": "outcomemodels.workflow",
@@ -55,6 +56,7 @@ __all__ = [
     "read_nhs_annual",
     "audit",
     "fit",
+    "prior_predictive",
     "ask",
     "report",
     "load_fit",

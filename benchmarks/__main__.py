@@ -1,0 +1,25 @@
+"""Run the benchmark scripts, all or those whose path contains a word: ``python -m benchmarks [WORD …]``."""
+
+from __future__ import annotations
+
+import platform
+import runpy
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def main(words: list[str]) -> None:
+    packages = ", ".join(f"{name} {version(name)}" for name in ("outcomemodels", "numpy", "scipy", "numba"))
+    print(f"{platform.platform()}, Python {platform.python_version()}, {packages}")
+    for script in sorted(HERE.glob("*/*.py")):
+        name = str(script.relative_to(HERE))
+        if not words or any(word in name for word in words):
+            print(f"\n== {name}")
+            runpy.run_path(str(script), run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
