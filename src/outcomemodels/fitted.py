@@ -14,6 +14,7 @@ from outcomemodels.design import Design
 from outcomemodels.design import store as design_store
 from outcomemodels.diagnostics import Verdict, diagnose
 from outcomemodels.errors import FileError
+from outcomemodels.estimands.decomposition import Decomposition, decompose
 from outcomemodels.posterior import FORMAT, get_json, put_json, validate
 from outcomemodels.priors import Priors, priors_from_dict, priors_to_dict
 from outcomemodels.spec import ModelSpec
@@ -58,6 +59,10 @@ class Fit:
         """The audit as it stood at the fit, as plain values."""
         found: Mapping[str, Any] = get_json(self.tree.attrs, "audit", {})
         return found
+
+    def decomposition(self) -> Decomposition:
+        """How much outcome each of Paul's columns accounts for: SDs of batches, and their shares of the variance."""
+        return decompose(self.design, self.posterior)
 
     def save(self, path: str | Path) -> Path:
         """Write netCDF (``.nc``) or zarr (``.zarr``), whole or not at all."""

@@ -37,6 +37,10 @@ class Spread:
     high: float
 
 
+def _short(spread: Spread | None) -> str:
+    return "–" if spread is None else f"{spread.mean:.2g} ({spread.low:.2g} to {spread.high:.2g})"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
     """One batch of effects, or the residual.
@@ -65,7 +69,7 @@ class Component:
     vpc: Spread
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Decomposition:
     """Components in the order of the design, the residual last.
 
@@ -87,6 +91,16 @@ class Decomposition:
             if name in (component.name, component.id):
                 return component
         raise KeyError(f"{name!r} is not among {', '.join(c.name for c in self.components)}")
+
+    def __repr__(self) -> str:
+        width = max(len(c.name) for c in self.components)
+        lines = [f"Paul decomposition ({self.units}, {self.interval:.0%} intervals)"]
+        lines.append(f"{'':{width}}  levels  SD in the population   SD among these levels  share of variance")
+        for c in self.components:
+            finite = "–" if c.finite is None else _short(c.finite)
+            share = "–" if c.vpc is None else f"{c.vpc.mean:.1%} ({c.vpc.low:.1%} to {c.vpc.high:.1%})"
+            lines.append(f"{c.name:{width}}  {c.levels:>6}  {_short(c.superpopulation):<21}  {finite:<21}  {share}")
+        return "\n".join(lines)
 
     def table(self) -> pd.DataFrame:
         """One row per component, indexed by name; columns ``levels``, then mean, low and high of each quantity."""
