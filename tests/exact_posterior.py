@@ -40,7 +40,7 @@ def exact_posterior(structure: LinearStructure, *, draws: int, seed: int) -> xr.
     rng = np.random.default_rng(seed)
     theta = centre + rng.standard_normal((draws, len(centre))) @ np.linalg.cholesky(covariance).T
     theta = theta.reshape(4, draws // 4, -1)
-    out = {"beta": (("chain", "draw", "column"), theta[..., : structure.X.shape[1]])}
+    out = {"beta": (("chain", "draw", "coefficient"), theta[..., : structure.X.shape[1]])}
     at = structure.X.shape[1]
     for block in structure.blocks:
         size = len(block.levels)

@@ -42,7 +42,7 @@ def gibbs_posterior(structure: LinearStructure, *, draws: int, warm: int, seed: 
         noise = _draw_sd(rng, noise_prior, squares, len(y))
         if step >= warm:
             kept[step - warm] = np.concatenate([theta, sds, [noise]])
-    out = {"beta": (("chain", "draw", "column"), kept[None, :, : ends[0]])}
+    out = {"beta": (("chain", "draw", "coefficient"), kept[None, :, : ends[0]])}
     for k, block in enumerate(structure.blocks):
         out[f"effect_{block.id}"] = (("chain", "draw", block.dim), kept[None, :, ends[k] : ends[k + 1]])
         out[f"sd_{block.id}"] = (("chain", "draw"), kept[None, :, ends[-1] + k])

@@ -25,12 +25,12 @@ def made_fit(data: PaulDataset, *, outcome: str = "end", broken: bool = False, s
     design = build_design(data, spec)
     shape = (CHAINS, DRAWS)
     dims = ("chain", "draw")
-    coords: dict[str, Any] = {"column": [c.name for c in design.columns]}
+    coords: dict[str, Any] = {"coefficient": [c.name for c in design.columns]}
     centre = np.array([design.scale.centre] + [0.3] * (len(design.columns) - 1))
     beta = centre + 0.05 * rng.standard_normal((*shape, len(centre)))
     if broken:
         beta[0] += 3.0
-    variables: dict[str, Any] = {"beta": ((*dims, "column"), beta)}
+    variables: dict[str, Any] = {"beta": ((*dims, "coefficient"), beta)}
     for batch in design.batches:
         crossing = design.crossing(batch.by)
         coords[crossing.dim] = list(crossing.labels)

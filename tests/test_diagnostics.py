@@ -17,14 +17,14 @@ def tree(
     sd[0] += shift
     posterior = {
         "sd_therapist": (("chain", "draw"), sd),
-        "beta": (("chain", "draw", "column"), rng.normal(size=(chains, draws, 2))),
+        "beta": (("chain", "draw", "coefficient"), rng.normal(size=(chains, draws, 2))),
         "fixed": (("chain", "draw"), np.ones((chains, draws))),
     }
     if wide:
         effects = rng.normal(size=(chains, draws, wide))
         effects[1, :, wide // 2] += 3
         posterior["effect_therapist"] = (("chain", "draw", "therapist"), effects)
-    coords = {"column": ["intercept", "age"], **({"therapist": [f"H{i}" for i in range(wide)]} if wide else {})}
+    coords = {"coefficient": ["intercept", "age"], **({"therapist": [f"H{i}" for i in range(wide)]} if wide else {})}
     stats = {
         "diverging": (("chain", "draw"), np.zeros((chains, draws), dtype=bool)),
         "energy": (("chain", "draw"), rng.normal(size=(chains, draws))),

@@ -32,6 +32,8 @@ def test_the_tree_keeps_the_contract_and_arviz_takes_it(fit: Fit) -> None:
     validate(fit.tree)
     summary = az.summary(fit.tree, var_names=["beta", "noise"])
     assert len(summary) == len(fit.design.columns) + 1
+    az.plot_forest(fit.tree, var_names=["beta", "noise"])
+    az.plot_trace(fit.tree, var_names=["noise"])
     assert fit.verdict.passed, fit.verdict.sentences
     assert fit.provenance["engine"] == "collapsed"
     assert "integrated out exactly" in fit.provenance["engine_reason"]
@@ -118,9 +120,9 @@ def test_the_two_engines_agree() -> None:
     sampled = om.fit(data, engine="nuts", draws=2000, progress=False, **choices).posterior  # type: ignore[arg-type]
     for name in ("beta", "sd_therapist", "noise"):
         a, b = exact[name], sampled[name]
-        parts = range(a.sizes["column"]) if name == "beta" else [None]
+        parts = range(a.sizes["coefficient"]) if name == "beta" else [None]
         for i in parts:
-            x, y = (a, b) if i is None else (a.isel(column=i), b.isel(column=i))
+            x, y = (a, b) if i is None else (a.isel(coefficient=i), b.isel(coefficient=i))
             error = np.hypot(azs.mcse(x.values, method="mean"), azs.mcse(y.values, method="mean"))
             assert abs(float(x.mean() - y.mean())) < 4 * float(error), (name, i)
             assert float(x.std() / y.std()) == pytest.approx(1, abs=0.12), (name, i)

@@ -3,7 +3,7 @@
 Floor 2. Any engine and any model write this; everything downstream reads only this. Groups:
 
 ===================  =====================================================================================
-``/posterior``       dims (chain, draw, …). Linear models: ``beta`` (column), per batch ``effect_<id>``,
+``/posterior``       dims (chain, draw, …). Linear models: ``beta`` (coefficient), per batch ``effect_<id>``,
                      ``sd_<id>`` and, when correlated, ``corr_<id>``; ``noise`` for Gaussian models.
 ``/sample_stats``    the sampler's own numbers (``diverging``, ``energy``, …; weights for weighted engines)
 ``/observed_data``   ``outcome`` dims (obs,)

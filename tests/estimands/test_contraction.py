@@ -30,7 +30,7 @@ def prior_draws(structure: LinearStructure, *, draws: int, seed: int) -> xr.Data
     rng = np.random.default_rng(seed)
     shape = (1, draws)
     beta = np.stack([p.draw(rng, shape) for p in structure.column_priors], axis=-1)
-    out = {"beta": (("chain", "draw", "column"), beta)}
+    out = {"beta": (("chain", "draw", "coefficient"), beta)}
     for block in structure.blocks:
         sds = np.stack([p.draw(rng, shape) for p in block.sds], axis=-1)
         z = rng.standard_normal((*shape, len(block.levels), len(block.columns)))

@@ -20,7 +20,7 @@ def posterior_of(design: Design, *, sd: float = 2.0, seed: int = 1) -> xr.Datase
     rng = np.random.default_rng(seed)
     variables = {
         "beta": (
-            ("chain", "draw", "column"),
+            ("chain", "draw", "coefficient"),
             np.broadcast_to(rng.normal(size=len(design.columns)), (*SAMPLES, len(design.columns))),
         )
     }

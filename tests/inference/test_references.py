@@ -38,9 +38,9 @@ def mcse(values: np.ndarray) -> float:
 
 def uncentred_intercept(fit: Fit) -> xr.DataArray:
     """Intercept at zero of every column, where lme4 puts it."""
-    centres = xr.DataArray([c.centre for c in fit.design.columns], dims="column")
+    centres = xr.DataArray([c.centre for c in fit.design.columns], dims="coefficient")
     beta = fit.posterior["beta"]
-    return beta.isel(column=0) - (beta * centres).isel(column=slice(1, None)).sum("column")
+    return beta.isel(coefficient=0) - (beta * centres).isel(coefficient=slice(1, None)).sum("coefficient")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_beat_the_blues_agrees_with_lme4(beat_the_blues: Fit) -> None:
     }
     posterior = beat_the_blues.posterior
     for name, (estimate, error) in reference.items():
-        draws = posterior["beta"].sel(column=name)
+        draws = posterior["beta"].sel(coefficient=name)
         slack = 0.10 * error + 4 * mcse(draws.values)
         assert abs(float(draws.mean()) - estimate) < slack, name
         assert float(draws.std()) == pytest.approx(error, rel=0.12), name
@@ -96,7 +96,7 @@ def test_beat_the_blues_agrees_with_a_hand_written_model(beat_the_blues: Fit) ->
         )
     other = tree["posterior"].to_dataset()
     pairs = [("a", 0), *((f"b{i}", i + 1) for i in range(len(design.columns) - 1))]
-    ours = {name: beat_the_blues.posterior["beta"].isel(column=i) for name, i in pairs}
+    ours = {name: beat_the_blues.posterior["beta"].isel(coefficient=i) for name, i in pairs}
     ours |= {"tau": beat_the_blues.posterior["sd_client"], "sigma": beat_the_blues.posterior["noise"]}
     for name, draws in ours.items():
         error = np.hypot(mcse(draws.values), mcse(other[name].values))
@@ -117,7 +117,7 @@ def test_sleepstudy_random_slope(shared_data: Path) -> None:
         },
     )
     posterior = fit.posterior
-    slope = posterior["beta"].sel(column="days")
+    slope = posterior["beta"].sel(coefficient="days")
     assert abs(float(slope.mean()) - 10.467) < 0.1 * 1.546 + 4 * mcse(slope.values)
     intercept = uncentred_intercept(fit)
     assert abs(float(intercept.mean()) - 251.405) < 0.1 * 6.825 + 4 * mcse(intercept.values)
@@ -135,7 +135,7 @@ def test_anorexia_covariance_analysis(shared_data: Path) -> None:
         priors={"noise": Prior.half_student_t(3, 50.0), "intercept": Prior.normal(80, 500.0)},
     )
     posterior = fit.posterior["beta"]
-    base = {c.name: posterior.sel(column=c.name) for c in fit.design.columns}
+    base = {c.name: posterior.sel(coefficient=c.name) for c in fit.design.columns}
     slope = base["weight_start"]
     assert abs(float(slope.mean()) - 0.434) < 0.1 * 0.161 + 4 * mcse(slope.values)
     zero = 0 * slope
@@ -188,7 +188,7 @@ def test_binomial_against_quadrature(shared_data: Path) -> None:
     mass = np.exp(log - log.max())
     mass /= mass.sum()
     for name, grid in (("a", a), ("s", s)):
-        draws = fit.posterior["beta"].isel(column=0) if name == "a" else fit.posterior["sd_service"]
+        draws = fit.posterior["beta"].isel(coefficient=0) if name == "a" else fit.posterior["sd_service"]
         mean = float((mass * grid).sum())
         sd = float(np.sqrt((mass * grid**2).sum() - mean**2))
         assert abs(float(draws.mean()) - mean) < 4 * mcse(draws.values) + 0.005, name

@@ -66,7 +66,7 @@ def test_names_and_dims_are_the_contract() -> None:
     design = build_design(episodes(60), spec)
     model = Paul().build(design, Paul().default_priors(design))
     dims = model.named_vars_to_dims
-    assert dims["beta"] == ("column",)
+    assert dims["beta"] == ("coefficient",)
     assert dims["effect_age_by_therapist"] == ("therapist", "age_by_therapist_column")
     assert dims["sd_age_by_therapist"] == ("age_by_therapist_column",)
     assert dims["corr_age_by_therapist"] == ("age_by_therapist_column", "age_by_therapist_column_bis")

@@ -325,8 +325,8 @@ class Design:
 
     @property
     def coords(self) -> dict[str, Any]:
-        """Coordinates for a graph: obs, column, and one dim per crossing used by a batch."""
-        out: dict[str, Any] = {"obs": np.arange(self.n_obs), "column": [c.name for c in self.columns]}
+        """Coordinates for a graph: obs, coefficient, and one dim per crossing used by a batch."""
+        out: dict[str, Any] = {"obs": np.arange(self.n_obs), "coefficient": [c.name for c in self.columns]}
         for batch in self.batches:
             crossing = self.crossing(batch.by)
             out[crossing.dim] = list(crossing.labels)

@@ -44,8 +44,9 @@ def linear_graph(structure: LinearStructure, design: Design) -> pm.Model:
         linear: Any = pt.zeros(structure.X.shape[0])
         if structure.columns:
             linear = linear + pm.math.dot(structure.X, _coefficients(structure))
+        centred = centred_blocks(structure)
         for block in structure.blocks:
-            effects = _effects(block, structure)
+            effects = _effects(block, centred=block.id in centred)
             if len(block.columns) == 1:
                 linear = linear + effects[block.codes] * block.values[:, 0]
             else:
@@ -67,19 +68,19 @@ def _coefficients(structure: LinearStructure) -> Any:
     if kinds == {"normal"}:
         mean = np.array([p.values[0] for p in structure.column_priors])
         sd = np.array([p.values[1] for p in structure.column_priors])
-        return pm.Normal("beta", mean, sd, dims="column")
+        return pm.Normal("beta", mean, sd, dims="coefficient")
     parts = [p.create(f"beta_{i}") for i, p in enumerate(structure.column_priors)]
-    return pm.Deterministic("beta", pt.stack(parts), dims="column")
+    return pm.Deterministic("beta", pt.stack(parts), dims="coefficient")
 
 
-def _effects(block: Block, structure: LinearStructure) -> Any:
+def _effects(block: Block, *, centred: bool) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
     name = effect_name(block.id)
     if len(block.columns) == 1:
         sd = block.sds[0].create(sd_name(block.id))
-        if _is_centred(block, structure):
+        if centred:
             return pm.Normal(name, 0.0, sd, dims=block.dim)
         z = pm.Normal(f"z_{block.id}", dims=block.dim)
         return pm.Deterministic(name, sd * z, dims=block.dim)
@@ -116,27 +117,41 @@ def _correlation_factor(block: str, size: int, eta: float) -> Any:
     return pt.stack([pt.stack(row) for row in rows])
 
 
-def _is_centred(block: Block, structure: LinearStructure) -> bool:
+def centred_blocks(structure: LinearStructure) -> frozenset[str]:
+    """Ids of the blocks whose rows say more about a level than the batch does.
+
+    Blocks are taken from few levels to many; what earlier ones explain is taken out before the next is judged.
+    """
     response = structure.response
     if response is None:
-        return True
+        return frozenset()
     weight = response.n if response.kind != "rows" else np.ones(len(response.y))
     y = response.y / response.n if response.kind == "counts" else response.y
     if structure.columns:
-        y = y - structure.X @ np.linalg.lstsq(structure.X, y, rcond=None)[0]
-    column = block.values[:, 0]
-    levels = len(block.levels)
-    information = np.bincount(block.codes, weights=weight * column**2, minlength=levels)
-    slope = np.bincount(block.codes, weights=weight * column * y, minlength=levels) / np.maximum(information, 1e-12)
-    residual = y - slope[block.codes] * column
-    within = float((weight * residual**2).sum()) / max(len(y) - levels, 1)
+        root = np.sqrt(weight)
+        y = y - structure.X @ np.linalg.lstsq(structure.X * root[:, None], y * root, rcond=None)[0]
+    within = float(np.average((y - np.average(y, weights=weight)) ** 2, weights=weight))
     if response.kind == "cells":
         within = float(np.average(np.nan_to_num(response.sd**2), weights=weight))
     elif response.kind == "counts":
-        rate = response.y.sum() / response.n.sum()
-        within = float(rate * (1 - rate))
-    between = float(np.average(slope**2, weights=information)) - within * levels / max(information.sum(), 1e-12)
-    return float(np.median(information)) * max(between, 0.0) >= CENTRED_FROM * within
+        rate = float(response.y.sum() / response.n.sum())
+        within = rate * (1 - rate)
+    out = set()
+    for block in sorted(structure.blocks, key=lambda b: len(b.levels)):
+        column, levels = block.values[:, 0], len(block.levels)
+        information = np.bincount(block.codes, weights=weight * column**2, minlength=levels)
+        moment = np.bincount(block.codes, weights=weight * column * y, minlength=levels)
+        slope = moment / np.maximum(information, 1e-12)
+        if response.kind == "rows":
+            left = y - slope[block.codes] * column
+            within = min(within, float((left**2).sum()) / max(len(y) - levels, 1))
+        total = max(float(information.sum()), 1e-12)
+        between = max(float(np.average(slope**2, weights=information)) - within * levels / total, 0.0)
+        if float(np.median(information)) * between >= CENTRED_FROM * within:
+            out.add(block.id)
+        shrunken = slope * between / (between + within / np.maximum(information, 1e-12)) if between else 0 * slope
+        y = y - shrunken[block.codes] * column
+    return frozenset(out)
 
 
 def _binomial(structure: LinearStructure, linear: Any) -> None:

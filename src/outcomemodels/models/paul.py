@@ -30,7 +30,7 @@ class Paul:
     link(expected) = X[obs] . beta + sum over batches of effect_<batch>[level of obs] * column[obs]
     effect_<batch> ~ Normal(0, sd_<batch>);  sd_<batch> ~ HalfNormal(spread / 2);  beta ~ Normal
 
-    The link is the identity for Gaussian and the logit for binomial outcomes. ``beta`` dims (column,), in outcome
+    The link is the identity for Gaussian and the logit for binomial outcomes. ``beta`` dims (coefficient,), in outcome
     units per unit of the column, columns centred at their mean; effects and ``sd_<batch>`` in outcome units (logits
     for binomial). A cell with n, mean and SD counts as n rows.
 

@@ -46,7 +46,7 @@ def test_sleepstudy_random_slope(shared_data: Path) -> None:
     posterior = tree["posterior"].dataset
     assert float(tree.attrs["khat"]) < 0.7
     for i, (estimate, error) in enumerate(((251.405, 6.825), (10.467, 1.546))):
-        draws = posterior["beta"].isel(column=i)
+        draws = posterior["beta"].isel(coefficient=i)
         assert abs(float(draws.mean()) - estimate) < (0.1 + 4 / np.sqrt(2000)) * error
         assert float(draws.std()) == pytest.approx(error, rel=0.15)
     sds = posterior["sd_client"].mean(("chain", "draw")).values
@@ -74,6 +74,6 @@ def test_inst_eval_three_crossed_factors(shared_data: Path) -> None:
     for name, estimate in (("sd_s", 0.3255), ("sd_d", 0.5150), ("sd_dept", 0.0785), ("noise", 1.1775)):
         draws = posterior[name]
         assert abs(float(draws.mean()) - estimate) < 0.7 * float(draws.std()), name
-    service = posterior["beta"].sel(column="service")
+    service = posterior["beta"].sel(coefficient="service")
     assert abs(float(service.mean()) + 0.0926) < 0.2 * 0.0134
     assert float(service.std()) == pytest.approx(0.0134, rel=0.1)

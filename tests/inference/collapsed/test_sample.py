@@ -75,7 +75,7 @@ def test_names_dims_and_attributes_are_the_contract() -> None:
     tree = sample_collapsed(world("slopes"), draws=200, seed=1)
     dims = {str(k): v.dims[2:] for k, v in tree["posterior"].data_vars.items()}
     assert dims == {
-        "beta": ("column",),
+        "beta": ("coefficient",),
         "sd_therapist": ("therapist_column",),
         "effect_therapist": ("therapist", "therapist_column"),
         "corr_therapist": ("therapist_column", "therapist_column_bis"),

@@ -151,8 +151,8 @@ def _tree(
         data[name] = (("chain", "draw", *dims), values.reshape(CHAINS, per_chain, *values.shape[1:]))
 
     if structure.columns:
-        coords["column"] = list(structure.columns)
-        put("beta", ("column",), variables[:, layout.fixed])
+        coords["coefficient"] = list(structure.columns)
+        put("beta", ("coefficient",), variables[:, layout.fixed])
     for k, block in enumerate(structure.blocks):
         q, columns = len(block.columns), column_dim(block.id)
         coords[block.dim] = list(block.levels)
