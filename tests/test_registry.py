@@ -9,9 +9,10 @@ from types import ModuleType
 
 import pytest
 
-from outcomemodels.errors import PluginError
+import outcomemodels as om
+from outcomemodels.errors import NeedsError, PluginError
 from outcomemodels.models.paul import Paul
-from outcomemodels.plugin import LinearModel, ModelInfo, OutcomeModel
+from outcomemodels.plugin import LinearModel, ModelInfo, Needs, OutcomeModel
 from outcomemodels.registry import GROUP, available, checked, load_model
 
 
@@ -81,6 +82,17 @@ def test_an_object_can_be_passed_directly() -> None:
     assert checked(Paul()).info.name == "paul"
     with pytest.raises(PluginError, match="is not a model"):
         checked(object())
+
+
+@dataclass(frozen=True)
+class NeedsTherapists(Paul):
+    info = ModelInfo(name="needs-therapists", summary="", needs=Needs(facets=("therapist",)), linear=True)
+
+
+def test_unmet_needs_are_refused_before_building() -> None:
+    with pytest.raises(NeedsError, match="needs a field of facet therapist") as caught:
+        om.fit(om.load("beat_the_blues"), model=NeedsTherapists(), progress=False)
+    assert "declare the column" in (caught.value.mend or "")
 
 
 def test_paul_keeps_the_protocols() -> None:

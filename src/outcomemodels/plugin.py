@@ -191,6 +191,25 @@ class LinearModel(OutcomeModel, Protocol):
         ...
 
 
+def check_needs(model: OutcomeModel, design: Design) -> None:
+    """Refuse data that lack a facet the model needs, before anything is built.
+
+    Raises
+    ------
+    NeedsError
+        Naming the facet, and what would satisfy it.
+    """
+    there = {f.facet for f in design.factors.values()} | {v.facet for v in design.numbers.values()}
+    for facet in model.info.needs.facets:
+        if Facet(facet) not in there:
+            raise NeedsError(
+                f"model {model.info.name!r} needs a field of facet {facet}, and these data have none",
+                facet=facet,
+                accepted=f"at least one field declared with facet = {facet!r}",
+                mend=f"declare the column that holds the {facet} in the schema, or choose another model",
+            )
+
+
 def resolve_priors(model: OutcomeModel, design: Design, overrides: Mapping[str, Prior]) -> dict[str, Prior]:
     """Default priors with overrides put in.
 

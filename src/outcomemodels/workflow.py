@@ -15,7 +15,7 @@ from outcomemodels.errors import BlockedError, QuestionError, SpecError
 from outcomemodels.estimands import Answer, Question, answer_from
 from outcomemodels.fitted import Fit, assemble
 from outcomemodels.inference.settings import Engine, Settings
-from outcomemodels.plugin import LinearModel, OutcomeModel, resolve_priors
+from outcomemodels.plugin import LinearModel, OutcomeModel, check_needs, resolve_priors
 from outcomemodels.priors import Prior
 from outcomemodels.registry import checked, load_model
 from outcomemodels.spec import Family, ModelSpec
@@ -103,6 +103,7 @@ def fit_spec(
     plugin = load_model(spec.model) if model is None else model
     chosen = Settings() if settings is None else settings
     design = build_design(data, spec)
+    check_needs(plugin, design)
     seen = consult(data, design, accept=spec.accept)
     priors = resolve_priors(plugin, design, dict(spec.priors))
 
