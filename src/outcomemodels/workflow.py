@@ -14,7 +14,7 @@ from outcomemodels.design.formula import parse_formula
 from outcomemodels.errors import BlockedError, SpecError
 from outcomemodels.estimands import Answer, Question, answer_from
 from outcomemodels.fitted import Fit, assemble
-from outcomemodels.inference.settings import Engine, Settings
+from outcomemodels.inference.settings import Engine, Sampler, Settings
 from outcomemodels.plugin import LinearModel, OutcomeModel, check_needs, resolve_priors
 from outcomemodels.priors import Prior
 from outcomemodels.registry import checked, load_model, options_of
@@ -47,6 +47,7 @@ def fit(
     draws: int = 1000,
     tune: int = 1000,
     chains: int = 4,
+    sampler: Sampler = "nutpie",
     accept: Sequence[str] = (),
     progress: bool = True,
 ) -> Fit:
@@ -61,7 +62,7 @@ def fit(
         Name of an installed model (``outcomemodels models``) or the model itself.
     engine : {"auto", "nuts", "collapsed"}
         ``"auto"`` takes the exact engine where the model allows and says why.
-    seed, draws, tune, chains
+    seed, draws, tune, chains, sampler
         See :class:`outcomemodels.inference.settings.Settings`.
     family, covariates, batches, formula, noise_by
         See :class:`outcomemodels.spec.ModelSpec`.
@@ -80,7 +81,9 @@ def fit(
     SpecError, NeedsError, BlockedError, FitError, PluginError
         For a specification the data cannot carry, a blocking audit finding, or a failed fit.
     """
-    settings = Settings(engine=engine, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress)
+    settings = Settings(
+        engine=engine, draws=draws, tune=tune, chains=chains, seed=seed, sampler=sampler, progress=progress
+    )
     plugin = load_model(model) if isinstance(model, str) else checked(model)
     spec = ModelSpec(
         outcome=outcome or _only_outcome(data, formula),
