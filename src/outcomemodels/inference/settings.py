@@ -10,6 +10,9 @@ from outcomemodels.errors import SpecError
 Engine = Literal["auto", "nuts", "collapsed"]
 ENGINES: tuple[Engine, ...] = ("auto", "nuts", "collapsed")
 
+Sampler = Literal["nutpie", "pymc", "numpyro"]
+SAMPLERS: tuple[Sampler, ...] = ("nutpie", "pymc", "numpyro")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -24,6 +27,8 @@ class Settings:
         Every random number follows from it.
     target_accept : float
         For NUTS.
+    sampler : {"nutpie", "pymc", "numpyro"}
+        Which implementation of NUTS; ``"numpyro"`` needs the extra of that name.
     progress : bool
         Whether to show progress on standard error.
     """
@@ -34,11 +39,14 @@ class Settings:
     chains: int = 4
     seed: int = 1
     target_accept: float = 0.9
+    sampler: Sampler = "nutpie"
     progress: bool = True
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
             raise SpecError(f"unknown engine {self.engine!r}", accepted=", ".join(ENGINES))
+        if self.sampler not in SAMPLERS:
+            raise SpecError(f"unknown sampler {self.sampler!r}", accepted=", ".join(SAMPLERS))
         for name, least in (("draws", 10), ("tune", 0), ("chains", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
