@@ -109,7 +109,7 @@ def _texts(values: NDArray[Any]) -> Raw:
 
 def _dates(days: NDArray[np.int32]) -> NDArray[np.datetime64]:
     out = days.astype("datetime64[D]")
-    out[days == NO_DAY] = np.datetime64("NaT")
+    out[days == NO_DAY] = np.datetime64("NaT", "D")
     return out.astype("datetime64[us]")
 
 
@@ -251,5 +251,3 @@ def _assessments(x: Records, measures: tuple[str, ...]) -> Columns:
         "recorded": _labelled((s.contact < 0).astype(np.int32), ("in a contact", "at the referral")),
         "phase": _labelled(phase, ("before treatment", "during treatment", "after discharge")),
     }
-
-

@@ -58,11 +58,15 @@ class Dispositions:
     def sentence(self) -> str:
         """Disagreement in words."""
         known = int((self.agrees >= 0).sum())
-        return f"end code and contacts disagree on whether the client was treated in {int((self.agrees == 0).sum()):,} of {known:,} ended referrals with a telling code"  # noqa: E501
+        wrong = int((self.agrees == 0).sum())
+        return (
+            "end code and contacts disagree on whether the client was treated in "
+            f"{wrong:,} of {known:,} ended referrals with a telling code"
+        )
 
 
 def dispositions_of(r: Referrals, course: Course) -> Dispositions:
-    """Derive dispositions; code 47 (ended earlier than planned) is read as drop-out, though it does not say who ended."""
+    """Derive dispositions; code 47 (ended earlier than planned) is read as drop-out, though it says not who ended."""
     known = code_lists()["EndCode"]
     ended = r.discharged != NO_DAY
     sessions = course.sessions

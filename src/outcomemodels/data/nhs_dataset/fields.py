@@ -17,7 +17,10 @@ CHANGE = ("deteriorated", "no reliable change", "improved", "not assessed")
 ADMIN, SELF, JUDGED = Established.SERVICE_CODE, Established.SELF_REPORT_SCREEN, Established.SERVICE_CODE
 
 _R, _C, _A = "IDS101Referral", "IDS201CareContact", "IDS202CareActivity"
-_SESSIONS = f"distinct {_C} (attended: AttendOrDNACode 5, 6 or unplanned; AppType 02, 03, 05; between receipt and discharge; no employment support)"  # noqa: E501
+_SESSIONS = (
+    f"distinct {_C} (attended: AttendOrDNACode 5, 6 or unplanned; AppType 02, 03, 05; between receipt and discharge; "
+    "no employment support)"
+)
 
 
 def _field(name: str, facet: Facet, kind: Kind, origin: str, established: Established = ADMIN, **more: Any) -> Field:
@@ -48,19 +51,23 @@ def identity_fields() -> tuple[Field, ...]:
         _field("commissioner", s, Kind.CATEGORICAL, f"{_R}.OrgIDComm"),
         _field("referral_source", s, Kind.CATEGORICAL, f"{_R}.SourceOfReferralMH (v2.0) or SourceOfReferralIAPT (v2.1)",
                levels=labels_of("SourceOfReferralIAPT")),
-        _field("data_set_version", s, Kind.ORDERED, "IDS000Header.DatSetVer of the latest submission, else by date: 2.1 "
+        _field("data_set_version", s, Kind.ORDERED, "IDS000Header.DatSetVer of the latest submission, else by date: "
+               "2.1 "
                "from April 2022", levels=("2.0", "2.1")),
         _field("medium", s, Kind.CATEGORICAL, f"{_C}.ConsMediumUsed or ConsMechanism: most frequent over treatment "
                "contacts", levels=labels_of("ConsMechanism")),
-        _field("therapy_mode", s, Kind.CATEGORICAL, f"{_C}.CareContPatientTherMode: most frequent over treatment contacts",
+        _field("therapy_mode", s, Kind.CATEGORICAL, f"{_C}.CareContPatientTherMode: most frequent over treatment "
+               f"contacts",
                levels=labels_of("CareContPatientTherMode")),
         _field("received", Facet.TIME, d, f"{_R}.ReferralRequestReceivedDate", occasion=Occasion.START),
         _field("year", Facet.TIME, Kind.ORDERED, f"{_R}.ReferralRequestReceivedDate: financial year from 1 April",
                levels=("to be filled in from the data",)),
         _field("discharged", Facet.TIME, d, f"{_R}.ServDischDate", occasion=Occasion.END),
-        _field("wait_to_assessment", s, Kind.CONTINUOUS, f"{_R}.ReferralRequestReceivedDate to the first attended {_C} of "
+        _field("wait_to_assessment", s, Kind.CONTINUOUS, f"{_R}.ReferralRequestReceivedDate to the first attended "
+               f"{_C} of "
                "AppType 01, 02, 03 or 05", units="days"),
-        _field("wait_to_treatment", s, Kind.CONTINUOUS, f"{_R}.ReferralRequestReceivedDate to the first treatment session",
+        _field("wait_to_treatment", s, Kind.CONTINUOUS, f"{_R}.ReferralRequestReceivedDate to the first treatment "
+               f"session",
                units="days"),
         _field("first_to_second", s, Kind.CONTINUOUS, "first to second treatment session", units="days"),
     )  # fmt: skip
@@ -70,9 +77,11 @@ def client_fields(gender_list: str) -> tuple[Field, ...]:
     """Client modifiers and the problem."""
     c, k, p = Facet.CLIENT, Kind.CATEGORICAL, Facet.PROBLEM
     return (
-        _field("age", c, Kind.CONTINUOUS, "IDS001MPI.PersonBirthDate at receipt, else Age_RP_StartDate", units="years", low=0,
+        _field("age", c, Kind.CONTINUOUS, "IDS001MPI.PersonBirthDate at receipt, else Age_RP_StartDate",
+               units="years", low=0,
                high=120),
-        _field("gender", c, k, f"IDS001MPI.{gender_list}", SELF, levels=labels_of(gender_list), missing=missing_of(gender_list)),
+        _field("gender", c, k, f"IDS001MPI.{gender_list}", SELF, levels=labels_of(gender_list),
+               missing=missing_of(gender_list)),
         _field("ethnicity", c, k, "IDS001MPI.Validated_EthnicCategory or EthnicCategory, grouped", SELF,
                levels=labels_of("EthnicCategory"), missing=missing_of("EthnicCategory")),
         _field("employment", c, k, "IDS004EmpStatus.EmployStatus in force at receipt, else the next", SELF,
@@ -82,15 +91,19 @@ def client_fields(gender_list: str) -> tuple[Field, ...]:
                high=10),
         _field("long_term_condition", c, k, "IDS602LongTermCondition.LongTermCondition", SELF, levels=YES_NO),
         _field("disability", c, k, "IDS007DisabilityType.DisabCode", SELF, levels=YES_NO),
-        _field("years_since_onset", c, Kind.CONTINUOUS, f"{_R}.OnsetDate to receipt", SELF, units="years", low=0, high=120),
-        _field("previous_episode", c, k, f"{_R}.PrevDiagCondInd", SELF, levels=labels_of("PrevDiagCondInd"), missing=missing_of("PrevDiagCondInd")),
+        _field("years_since_onset", c, Kind.CONTINUOUS, f"{_R}.OnsetDate to receipt", SELF, units="years", low=0,
+               high=120),
+        _field("previous_episode", c, k, f"{_R}.PrevDiagCondInd", SELF, levels=labels_of("PrevDiagCondInd"),
+               missing=missing_of("PrevDiagCondInd")),
         _field("previous_referrals", c, Kind.COUNT, f"{_R}.Person_ID: earlier referrals of the person in this folder",
                units="referrals"),
-        _field("problem", p, k, "IDS603PresentingComplaints: validated first, primary, latest; a judgement of the service, "
+        _field("problem", p, k, "IDS603PresentingComplaints: validated first, primary, latest; a judgement of the "
+               "service, "
                "no diagnosis", JUDGED, typology="problem"),
         _field("problem_code", p, k, "IDS603PresentingComplaints.Validated_PresentingComplaint, else PresComp", JUDGED),
         _field("problem_basis", p, k, "how the descriptor was chosen", levels=(*PROBLEM_BASES, "none recorded")),
-        _field("problem_changed", p, k, "IDS603PresentingComplaints: another primary descriptor recorded", levels=YES_NO),
+        _field("problem_changed", p, k, "IDS603PresentingComplaints: another primary descriptor recorded",
+               levels=YES_NO),
         _field("comorbid", p, k, "IDS603PresentingComplaints.PresCompCodSig: a secondary descriptor of another kind",
                levels=YES_NO),
     )  # fmt: skip
@@ -101,13 +114,15 @@ def treatment_fields() -> tuple[Field, ...]:
     t, k, n = Facet.TREATMENT, Kind.CATEGORICAL, Kind.COUNT
     h = Facet.THERAPIST
     return (
-        _field("treatment", t, k, f"{_A}.CodeProcAndProcStatus of treatment contacts: most frequent high-intensity type, "
+        _field("treatment", t, k, f"{_A}.CodeProcAndProcStatus of treatment contacts: most frequent high-intensity "
+               f"type, "
                "else most frequent low-intensity type", typology="treatment"),
         _field("treatment_share", t, Kind.CONTINUOUS, "treatment contacts coded with that type, of those coded",
                units="proportion"),
         _field("treatment_basis", t, k, f"{_A}.CodeProcAndProcStatus: 75 % rule", levels=(*BASES, "none coded")),
         _field("treatment_types", t, n, f"{_A}.CodeProcAndProcStatus: different types", units="types"),
-        _field("pathway", t, k, f"{_A}.CodeProcAndProcStatus by date: the end score reflects the whole way, not its last "
+        _field("pathway", t, k, f"{_A}.CodeProcAndProcStatus by date: the end score reflects the whole way, not its "
+               f"last "
                "step", levels=PATHWAYS),
         _field("sessions", t, n, f"{_SESSIONS}, and IDS205InternetTherLog entries", units="sessions"),
         _field("online_sessions", t, n, "IDS205InternetTherLog: distinct referral, start date and programme",
@@ -153,11 +168,14 @@ def outcome_fields(rule: str) -> tuple[Field, ...]:
 def score_fields(measure: str, title: str, low: float, high: float, direction: Direction) -> tuple[Field, ...]:
     """First and last score of one measure."""
     facet = Facet.FUNCTIONING if measure == "wsas" else Facet.OUTCOME
-    origin = "IDS606CodedScoreAssessmentRefer and IDS607CodedScoreAssessmentAct: {} PersScore between receipt and discharge"  # noqa: E501
+    origin = (
+        "IDS606CodedScoreAssessmentRefer and IDS607CodedScoreAssessmentAct: {} PersScore between receipt and discharge"
+    )
     same: dict[str, Any] = {"measure": measure, "units": f"{title} points", "low": low, "high": high,
                             "direction": direction}  # fmt: skip
     return (
-        _field(f"{measure}_start", facet, Kind.CONTINUOUS, origin.format("first"), SELF, occasion=Occasion.START, **same),
+        _field(f"{measure}_start", facet, Kind.CONTINUOUS, origin.format("first"), SELF, occasion=Occasion.START,
+               **same),
         _field(f"{measure}_end", facet, Kind.CONTINUOUS, origin.format("last of two or more"), SELF,
                occasion=Occasion.END, **same),
     )  # fmt: skip

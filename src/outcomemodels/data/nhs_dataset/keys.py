@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 Hashes = NDArray[np.uint64]
 _LONGEST = 64
 _STEPS = np.array(
-    [0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F]
-    + [0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3, 0x589965CC75374CC3],
+    (
+        *(0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93),
+        *(0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3, 0x589965CC75374CC3),
+    ),
     dtype=np.uint64,
 )
 
@@ -99,7 +101,7 @@ class Lookup:
 
 
 def latest(keys: Hashes, order: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Rows that hold the latest record of each key (highest ``order``, then lowest down), in order of first mention.
+    """Rows that hold the latest record of each key (highest ``order``, then furthest down), in the order of the table.
 
     Rows whose key is 0 are left out.
     """

@@ -149,4 +149,3 @@ def _select(d: dict[str, Any], codes: tuple[str, ...], n: int) -> Problems:
     changed[d["referral"][other & (d["rank"] != 1)]] = True
     comorbid[d["referral"][other & (d["rank"] == 1)]] = True
     return Problems(code=code, codes=codes, basis=basis, changed=changed, comorbid=comorbid)
-

@@ -128,7 +128,7 @@ def in_course(r: Referrals, c: Contacts, s: Scores) -> NDArray[np.bool_]:
     Scores of missed contacts and of employment-support contacts count, as they do nationally.
     """
     follow_up = np.append(c.is_kind("06"), False)[s.contact]
-    return within_course(r, s.referral, s.day) & ~follow_up
+    return np.asarray(within_course(r, s.referral, s.day) & ~follow_up)
 
 
 def _ours(x: Records) -> Mapping[str, NDArray[np.float64]]:

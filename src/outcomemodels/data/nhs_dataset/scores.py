@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcomemodels.data.nhs_dataset.codes import NO_DAY, Vodim, clean, distinct, numbers, seconds, translate
-from outcomemodels.data.nhs_dataset.source import LINKS, SUBMISSION, IntArray, ReferralIndex, Source, plain_number, scope_of, scoped
+from outcomemodels.data.nhs_dataset.source import (
+    LINKS,
+    SUBMISSION,
+    IntArray,
+    ReferralIndex,
+    Source,
+    plain_number,
+    scope_of,
+    scoped,
+)
 from outcomemodels.data.nhs_dataset.visits import Activities, Contacts
 from outcomemodels.outcomes.instruments import InstrumentSet
 from outcomemodels.outcomes.scoring import score_items
@@ -300,4 +309,3 @@ def ties(s: Scores, inside: NDArray[np.bool_]) -> int:
     a, b = rows[1:], rows[:-1]
     same = (s.referral[a] == s.referral[b]) & (s.measure[a] == s.measure[b]) & (s.day[a] == s.day[b])
     return int((same & (s.second[a] == s.second[b]) & (s.value[a] != s.value[b])).sum())
-

@@ -83,7 +83,7 @@ def memberships_of(
     joint, back = np.unique(referral * max(len(ids), 1) + therapist, return_inverse=True)
     total = np.bincount(back, weights=weight, minlength=len(joint))
     of, who = joint // max(len(ids), 1), joint % max(len(ids), 1)
-    total /= np.bincount(of, weights=total, minlength=r.n)[of]
+    total = total / np.bincount(of, weights=total, minlength=r.n)[of]
     order = np.lexsort((who, -total, of))
     provider, name = ids // m - 1, ids % m
     return Memberships(
@@ -126,7 +126,9 @@ class Qualifications:
     planned: IntArray
 
 
-def read_qualifications(source: Source, m: Memberships, people: Vocabulary, providers: tuple[str, ...]) -> Qualifications:
+def read_qualifications(
+    source: Source, m: Memberships, people: Vocabulary, providers: tuple[str, ...]
+) -> Qualifications:
     """Read IDS902 for the therapists met; without a provider column, local identifiers are matched alone."""
     n = len(m.labels)
     late = np.iinfo(np.int32).max

@@ -225,4 +225,3 @@ def read_online(source: Source, index: ReferralIndex, people: Vocabulary) -> Onl
     source.count("online therapy sessions", len(first))
     one = every[first]
     return OnlineSessions(referral=one[:, 0], day=one[:, 1], therapist=one[:, 3])
-
