@@ -17,7 +17,7 @@ import numpy as np
 from scipy import special
 
 from outcomemodels.inference.collapsed.collapse import Collapsed, Variances
-from outcomemodels.inference.collapsed.layout import FloatArray
+from outcomemodels.inference.collapsed.layout import FloatArray, IntArray
 from outcomemodels.plugin import LinearStructure
 from outcomemodels.priors import Prior
 
@@ -141,6 +141,46 @@ class Parameters:
                 tail = special.betaincinv(c.shape, c.shape, special.ndtr(-abs(np.clip(value, -LIMIT, LIMIT))))
                 partial[c.index][c.position] = np.sign(value) * (1 - 2 * max(float(tail), 1e-13))
         return sds, partial, noise
+
+    @property
+    def is_diagonal(self) -> bool:
+        """Whether no block has correlated columns."""
+        return not any(c.kind == "corr" for c in self.coordinates)
+
+    def many_sds(self, etas: FloatArray) -> tuple[list[FloatArray], FloatArray]:
+        """SDs of each block, dims (point, column), and noise SDs, dims (point, noise level), of many points."""
+        sds = [np.full((len(etas), len(b.sds)), np.nan) for b in self.structure.blocks]
+        noise = np.full((len(etas), len(self.structure.noise)), np.nan)
+        for filled, priors in (
+            *zip(sds, (b.sds for b in self.structure.blocks), strict=True),
+            (noise, self.structure.noise),
+        ):
+            for a, prior in enumerate(priors):
+                if prior.name == "constant":
+                    filled[:, a] = prior.values[0]
+        for i, c in enumerate(self.coordinates):
+            if c.kind == "sd":
+                sds[c.index][:, c.position] = sd_from_normal(c.prior, etas[:, i])
+            elif c.kind == "noise":
+                noise[:, c.index] = sd_from_normal(c.prior, etas[:, i])
+        return sds, noise
+
+    def log_posteriors(self, engine: Collapsed, etas: FloatArray) -> FloatArray:
+        """:meth:`log_posterior` of many points, dims (point, coordinate) to (point,); on all cores where it can."""
+        from outcomemodels.inference.collapsed.scalar import densities
+        from outcomemodels.inference.collapsed.window import in_threads
+
+        out = np.full(len(etas), np.nan)
+        if engine.window is not None and self.is_diagonal:
+            out = densities(engine, *self.many_sds(etas)) - 0.5 * (etas**2).sum(axis=1)
+        left = np.flatnonzero(np.isnan(out))
+
+        def run(rows: IntArray) -> None:
+            for i in left[rows]:
+                out[i] = self.log_posterior(engine, etas[i])
+
+        in_threads(run, len(left))
+        return np.where(np.isfinite(out), out, -np.inf)
 
     def variances(self, eta: FloatArray) -> Variances:
         """The point of the variance parameters."""
