@@ -10,6 +10,7 @@ C and u the covariance and mean of the kept variables in their own units.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,16 +87,10 @@ def gradient(engine: Collapsed, at: Variances) -> tuple[float, list[FloatArray],
     x, v, scale = reached
     m = len(plan.kept)
     U = window.interpolate(np.array([x]))[0]
-    lower = np.tril_indices(m + 1)
-    T = np.zeros((m + 1, m + 1))
-    T[lower] = U / v
-    M = T * np.append(scale, 1.0)[:, None] * np.append(scale, 1.0)
-    precision = M[:m, :m]
-    precision[np.diag_indices(m)] += 1.0
-    R, fault = lapack.dpotrf(precision.T, lower=0)
-    if fault:
+    try:
+        T, R, half = _factored(U, v, scale)
+    except np.linalg.LinAlgError:
         return None
-    half = lapack.dtrtrs(R, M[m, :m][:, None], lower=0, trans=1)[0][:, 0]
     z = lapack.dtrtrs(R, half[:, None], lower=0, trans=0)[0][:, 0]
     misfit = float(T[m, m]) - float(half @ half)
     value = float(stats.n[0]) * (LOG_2PI + np.log(v)) - float(stats.log_weight[0]) + engine.single_square / v
@@ -106,7 +101,7 @@ def gradient(engine: Collapsed, at: Variances) -> tuple[float, list[FloatArray],
     G[:m, :m] = scale[:, None] * inverse * scale + np.outer(u, u)
     G[m, :m] = -u
     G[m, m] = 1.0
-    packed = G[lower]
+    packed = G[_lower(m + 1)]
     packed *= 2.0
     packed[np.cumsum(np.arange(1, m + 2)) - 1] /= 2.0
     by_x = -0.5 * (window.log_ratio_slope(x) + float(packed @ window.slope(x)) / v)
@@ -140,38 +135,49 @@ def draws(engine: Collapsed, points: list[Variances], counts: IntArray, rng: np.
     None where a point is out of the window's reach.
     """
     window, plan, layout = _window(engine), engine.plan, engine.stats.layout
-    reached = [_reach(engine, at) for at in points]
-    if any(r is None for r in reached):
+    reached = [r for r in (_reach(engine, at) for at in points) if r is not None]
+    if len(reached) < len(points):
         return None
+    m, total = len(plan.kept), int(counts.sum())
     ends = np.concatenate([[0], np.cumsum(counts)])
-    m = len(plan.kept)
-    out = np.empty((int(ends[-1]), layout.size))
-    seeds = np.random.SeedSequence(int(rng.integers(2**63))).spawn(len(points))
-    lower = np.tril_indices(m + 1)
+    kept = np.empty((total, m))
+    white = rng.standard_normal((total, m))
 
     def run(rows: IntArray) -> None:
         for i in rows:
-            there = reached[i]
-            assert there is not None
-            x, v, scale = there
-            own = np.random.default_rng(seeds[i])
-            T = np.zeros((m + 1, m + 1))
-            T[lower] = window.interpolate(np.array([x]))[0] / v
-            precision = T[:m, :m] * scale[:, None] * scale
-            precision[np.diag_indices(m)] += 1.0
-            R = lapack.dpotrf(precision.T, lower=0)[0]
-            half = lapack.dtrtrs(R, (T[m, :m] * scale)[:, None], lower=0, trans=1)[0]
-            z = lapack.dtrtrs(R, half + own.standard_normal((m, int(counts[i]))), lower=0, trans=0)[0]
-            kept = z.T * scale
+            x, v, scale = reached[i]
+            R, half = _factored(window.interpolate(np.array([x]))[0], v, scale)[1:]
             where = slice(int(ends[i]), int(ends[i + 1]))
-            effects = window.draws(x, v, kept, own.standard_normal((len(kept), len(plan.effects))))
-            part = np.empty((len(kept), layout.size))
-            part[:, plan.kept], part[:, plan.effects] = kept, effects
-            out[where] = part
+            z = lapack.dtrtrs(R, half[:, None] + white[where].T, lower=0, trans=0)[0]
+            kept[where] = z.T * scale
 
-    in_threads(run, len(points))
+    in_threads(run, len(reached))
+    x = np.repeat([r[0] for r in reached], counts)
+    v = np.repeat([r[1] for r in reached], counts)
+    out = np.empty((total, layout.size))
+    out[:, plan.kept] = kept
+    out[:, plan.effects] = window.draws(x, v, kept, rng.standard_normal((total, len(plan.effects))))
     out[:, layout.fixed] += engine.stats.offset
     return out
+
+
+def _factored(U: FloatArray, v: float, scale: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """T (lower triangle), the upper factor R of the kept variables' precision, and R^-T times the response."""
+    m = len(scale)
+    T = np.zeros((m + 1, m + 1))
+    T[_lower(m + 1)] = U / v
+    precision = T[:m, :m] * scale[:, None] * scale
+    precision[np.diag_indices(m)] += 1.0
+    R, fault = lapack.dpotrf(precision.T, lower=0)
+    if fault:
+        raise np.linalg.LinAlgError("the precision of the kept variables is not positive")
+    half = lapack.dtrtrs(R, (T[m, :m] * scale)[:, None], lower=0, trans=1)[0][:, 0]
+    return T, R, half
+
+
+@lru_cache(maxsize=8)
+def _lower(size: int) -> np.ndarray:
+    return np.tri(size, dtype=bool)
 
 
 def _window(engine: Collapsed) -> Window:

@@ -20,9 +20,10 @@ from scipy.stats import qmc
 
 from outcomemodels.errors import FitError
 from outcomemodels.inference.collapsed.collapse import Collapsed
-from outcomemodels.inference.collapsed.layout import FloatArray
+from outcomemodels.inference.collapsed.layout import FloatArray, IntArray
 from outcomemodels.inference.collapsed.parameters import Parameters
 from outcomemodels.inference.collapsed.weights import kish, smooth
+from outcomemodels.inference.collapsed.window import in_threads
 
 SCRAMBLES = 4
 DF = 8.0
@@ -121,9 +122,7 @@ def find_mode(parameters: Parameters, engine: Collapsed) -> tuple[FloatArray, Fl
             accepted="a response with finite variance, and priors that allow noise above zero",
         )
     used = 1
-    curvature = _curvature(parameters, engine, start, slope)
-    used += len(start)
-    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(curvature)), 1.0))
+    scale = 1 / np.sqrt(parameters.rough_curvature(engine, start))
 
     def objective(x: FloatArray) -> tuple[float, FloatArray]:
         nonlocal used
@@ -151,14 +150,15 @@ def find_mode(parameters: Parameters, engine: Collapsed) -> tuple[FloatArray, Fl
 
 
 def _curvature(parameters: Parameters, engine: Collapsed, at: FloatArray, slope: FloatArray) -> FloatArray:
-    """Negative Hessian from one-sided differences of the gradient; step in units of a rough posterior SD."""
-    d = len(at)
+    """Negative Hessian from one-sided differences of the gradient, on all cores."""
+    d, h = len(at), 1e-4
     out = np.zeros((d, d))
-    for i in range(d):
-        h = 1e-4
-        moved = at.copy()
-        moved[i] += h
-        out[i] = -(parameters.gradient(engine, moved)[1] - slope) / h
+
+    def run(rows: IntArray) -> None:
+        for i in rows:
+            out[i] = -(parameters.gradient(engine, at + h * np.eye(d)[i])[1] - slope) / h
+
+    in_threads(run, d)
     return (out + out.T) / 2
 
 

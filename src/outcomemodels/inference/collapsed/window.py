@@ -20,9 +20,11 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
 
 from outcomemodels.inference.collapsed.layout import FloatArray, IntArray
 
@@ -144,19 +146,40 @@ class Window:
         in_threads(run, len(x))
         return out
 
-    def draws(self, x: float, variance: float, kept: FloatArray, noise: FloatArray) -> FloatArray:
-        """Effects of the levels given kept variables in their own units, dims (draw, level); ``noise`` standard normal."""
-        from scipy import sparse
+    def draws(self, x: FloatArray, variance: FloatArray, kept: FloatArray, noise: FloatArray) -> FloatArray:
+        """Effects of the levels given kept variables in their own units.
 
-        shape = (len(self.weight), max(self.size, 1))
-        coupling = sparse.csr_array((self.values, self.index, self.at), shape=shape)
-        precision = self.weight + np.exp(x)
-        rest = self.response - (coupling @ kept.T).T if self.size else np.tile(self.response, (len(kept), 1))
-        return np.asarray(rest / precision + noise * np.sqrt(variance / precision))
+        Parameters
+        ----------
+        x, variance : arrays, dims (draw,)
+        kept : array, dims (draw, kept)
+        noise : array, dims (draw, level)
+            Standard normal.
+
+        Returns
+        -------
+        array, dims (draw, level)
+        """
+        out = np.empty_like(noise)
+        ready = np.ascontiguousarray(kept.T)
+        pivot = np.exp(x)
+
+        def run(rows: IntArray) -> None:
+            levels = slice(int(rows[0]), int(rows[-1]) + 1)
+            rest = self.response[levels, None] - self._coupling[levels] @ ready
+            precision = self.weight[levels] + pivot[:, None]
+            out[:, levels] = rest.T / precision + noise[:, levels] * np.sqrt(variance[:, None] / precision)
+
+        in_threads(run, len(self.weight), together=True)
+        return out
+
+    @cached_property
+    def _coupling(self) -> sparse.csr_array:
+        return sparse.csr_array((self.values, self.index, self.at), shape=(len(self.weight), self.size))
 
     # --- building -------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def _histogram(self) -> tuple[FloatArray, FloatArray]:
         value, count = np.unique(self.weight, return_counts=True)
         return value, count.astype(float)
@@ -183,13 +206,15 @@ class Window:
         return out
 
 
-def in_threads(run: Callable[[IntArray], None], count: int) -> None:
-    """Run over ``range(count)`` in interleaved shares, one for each core."""
-    shares = [np.arange(count)[t::THREADS] for t in range(min(THREADS, max(count, 1)))]
-    if len(shares) == 1:
-        run(shares[0])
+def in_threads(run: Callable[[IntArray], None], count: int, *, together: bool = False) -> None:
+    """Run over ``range(count)`` in shares, one for each core: interleaved, or each in one piece."""
+    every = np.arange(count)
+    threads = min(THREADS, max(count, 1))
+    shares = np.array_split(every, threads) if together else [every[t::threads] for t in range(threads)]
+    if threads == 1:
+        run(every)
         return
-    with ThreadPoolExecutor(len(shares)) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(run, share) for share in shares]:
             done.result()
 
@@ -216,7 +241,7 @@ def _weights(offset: FloatArray) -> FloatArray:
 
 
 def _slope_weights(offset: float) -> FloatArray:
-    """Weights of the node values for the derivative, dims (node,): the interpolant's differentiation matrix, interpolated."""
+    """Weights of the node values for the derivative of the interpolant, dims (node,)."""
     nodes, sides = _nodes(), _sides()
     gap = nodes[:, None] - nodes + np.eye(NODES)
     matrix = sides / sides[:, None] / gap
