@@ -23,6 +23,8 @@ from outcomemodels.spec import Family, ModelSpec
 if TYPE_CHECKING:
     import xarray as xr
 
+    from outcomemodels.outcomes.suppression import Disclosure
+
 PACKAGES = ("outcomemodels", "numpy", "scipy", "xarray", "pymc", "nutpie", "arviz")
 
 

@@ -19,9 +19,10 @@ from outcomemodels.design.carrier import (
 )
 from outcomemodels.design.terms import Terms, batch_of, choose_terms
 from outcomemodels.errors import DataError, SpecError
-from outcomemodels.schema import Direction, Facet, Field, Kind, Statistic
+from outcomemodels.schema import Direction, Facet, Field, Kind, Occasion, Statistic
 from outcomemodels.spec import Family, ModelSpec
 
+_LATE = (Occasion.DURING, Occasion.END, Occasion.FOLLOW_UP)
 NOT_RECORDED = "not recorded"
 """Label given to missing values of labelled fields; it is a level like any other, not a guess."""
 
@@ -60,6 +61,7 @@ def build_design(data: PaulDataset, spec: ModelSpec) -> Design:
         grain=data.grain,
         repeated=repeated,
         client=client,
+        late=frozenset(f.name for f in data.schema.of_table("main") if f.occasion in _LATE),
     )
     if spec.noise_by and spec.noise_by not in factors:
         raise SpecError(f"noise_by={spec.noise_by!r} is not a labelled field", accepted=", ".join(factors))

@@ -30,7 +30,8 @@ COUNT_KEYS = frozenset(
 TEXT_KEYS = frozenset({"sentence", "reason", "warnings", "mend", "requirement", "facts", "findings", "notes"})
 """Keys of plain dicts whose texts may name counts."""
 
-_WHOLE = re.compile(r"(?<![\w.,\-–/:])(\d{1,3}(?:,\d{3})+|\d+)(?![\w%–/:]|[.,-]\d|-\w)")
+_NO_PEOPLE = r"(?!\s(?:points?|weeks?|days?|months?|years?|minutes?|periods?|draws|chains|columns?|fields?)\b)"
+_WHOLE = re.compile(r"(?<![\w.,\-–/:])(\d{1,3}(?:,\d{3})+|\d+)(?![\w%–/:]|[.,-]\d|-\w)" + _NO_PEOPLE)
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _PERCENT = re.compile(r"\d+(?:\.\d+)?\s?%")
@@ -102,7 +103,7 @@ class Disclosure:
             out = {k: self.plain(v, str(k)) for k, v in value.items()}
             top, bottom = value.get("numerator"), value.get("denominator")
             if top is not None and isinstance(value.get("value"), int | float):
-                ratio = bool(bottom) and abs(float(value["value"]) - float(top) / float(bottom)) < 1e-9
+                ratio = bool(bottom) and abs(float(value["value"]) - float(top) / float(bottom or 1)) < 1e-9
                 if ratio:
                     out["value"] = self.share(top, bottom)
                 elif float(value["value"]) == float(top):

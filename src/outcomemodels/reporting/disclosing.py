@@ -48,9 +48,7 @@ def suppress_table(table: Table, disclosure: Disclosure) -> Table:
     counted = [i for i, head in enumerate(table.heads) if head.text in COUNTED]
     if not counted:
         return table
-    rows = tuple(
-        tuple(_cell(c, disclosure) if i in counted else c for i, c in enumerate(row)) for row in table.rows
-    )
+    rows = tuple(tuple(_cell(c, disclosure) if i in counted else c for i, c in enumerate(row)) for row in table.rows)
     return replace(table, rows=rows, note=f"{table.note} {disclosure.note}".strip())
 
 
