@@ -223,6 +223,11 @@ class Design:
         return self.fitted is not None
 
     @property
+    def source(self) -> Design:
+        """The fitted design: this one, or the one a counterfactual design came from."""
+        return self if self.fitted is None else self.fitted
+
+    @property
     def scores(self) -> FloatArray:
         """What each level of an ordered outcome counts, dims (level,): its number, or its place from 0."""
         return scores_of(self.levels)

@@ -256,8 +256,8 @@ def scale_of(response: Response, family: Family) -> Scale:
 def _units(field: Field, family: Family, kind: OutcomeKind) -> str:
     if family == "binomial":
         return "probability"
-    if kind == "sessions":
-        return field.units or "sessions"
+    if kind in ("sessions", "ordered"):
+        return field.units or ("rating" if kind == "ordered" else "sessions")
     return field.units or (f"{field.measure} points" if field.measure else "outcome units")
 
 
