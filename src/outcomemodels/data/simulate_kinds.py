@@ -146,8 +146,8 @@ def dropout_world(
     dropping out after a session has probability invlogit(hazard[treatment] + pull * bond[therapist]); courses end
     after ``planned`` sessions.
 
-    ``values``: ``sd_bond`` and ``noise`` (points), ``pull`` (logits per point), ``planned``. ``treatments`` has ``level``
-    (points, negative is better) and ``hazard`` (logits).
+    ``values``: ``sd_bond`` and ``noise`` (points), ``pull`` (logits per point), ``planned``. ``treatments`` has
+    ``level`` (points, negative is better) and ``hazard`` (logits).
 
     Returns
     -------

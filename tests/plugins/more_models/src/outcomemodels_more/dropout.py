@@ -19,8 +19,8 @@ class ChangeAndDropout:
     expected_dropout = (1 - (1 - hazard)^K) / hazard, the sessions expected up to the longest course, K
     bond = sd_bond * alliance;  alliance ~ Normal(0, 1)
 
-    Units: level, bond and noise in points; risk in logits; pull in logits per SD of alliance; expected_dropout in sessions. A
-    change score that is missing is missing at random given treatment, therapist and dropping out.
+    Units: level, bond and noise in points; risk in logits; pull in logits per SD of alliance; expected_dropout in
+    sessions. A change score that is missing is missing at random given treatment, therapist and dropping out.
 
     References
     ----------
