@@ -48,7 +48,7 @@ class Check:
 
 _PROTOCOL = ("keeps_the_protocol",)
 _BUILT = (*_PROTOCOL, "asks_for_no_more_than_it_says", "builds")
-_DRAWN = (*_BUILT, "names_what_is_reserved")
+_DRAWN = (*_BUILT, "prior_can_be_drawn", "names_what_is_reserved")
 _FITTED = (*_DRAWN, "fits_and_keeps_the_contract")
 
 
@@ -71,7 +71,8 @@ CHECKS: tuple[Check, ...] = (
         static_checks.unmet_needs_are_refused,
     ),
     *_checks("graph", _BUILT[:2], graph_checks.builds),
-    *_checks("graph", _BUILT, graph_checks.names_what_is_reserved),
+    *_checks("graph", _BUILT, graph_checks.prior_can_be_drawn),
+    *_checks("graph", (*_BUILT, "prior_can_be_drawn"), graph_checks.names_what_is_reserved),
     *_checks(
         "graph",
         _DRAWN,

@@ -34,6 +34,14 @@ def builds(subject: Subject) -> None:
         fail_unless(isinstance(model, pm.Model), f"build returns a {type(model).__name__}, not a pymc.Model")
 
 
+def prior_can_be_drawn(subject: Subject) -> None:
+    """Parameters and outcomes can be drawn from the prior, in every world."""
+    for case in built_cases(subject):
+        drawn = case.probe.prior(3, seed=2)
+        odd = [n for n, values in drawn.items() if not np.isfinite(values).all()]
+        fail_unless(not odd, f"world {case.world.name!r}: draws that are not finite: {', '.join(odd)}")
+
+
 def names_what_is_reserved(subject: Subject) -> None:
     """``expected`` is a deterministic and ``outcome`` the observed variable, both with one value a row."""
     for case in built_cases(subject):

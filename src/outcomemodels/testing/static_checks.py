@@ -22,6 +22,8 @@ from outcomemodels.testing.variants import digest, taken, without_facet
 
 GROUPINGS = ("client", "therapist", "setting", "treatment")
 """Facets whose members can be new."""
+PARAMS = "__dataclass_params__"
+"""Where a dataclass keeps how it was made."""
 
 
 def keeps_the_protocol(subject: Subject) -> None:
@@ -40,8 +42,9 @@ def is_a_frozen_value(subject: Subject) -> None:
     """The model is a frozen dataclass; a copy is equal, and it travels to another process."""
     model = subject.model
     fail_unless(is_dataclass(model), f"{type(model).__name__} is not a dataclass")
+    marks = getattr(type(model), PARAMS, None)
     fail_unless(
-        bool(vars(type(model)).get("__dataclass_params__") and vars(type(model))["__dataclass_params__"].frozen),
+        marks is not None and bool(marks.frozen),
         f"{type(model).__name__} is not frozen: write @dataclass(frozen=True)",
     )
     fail_unless(copy.deepcopy(model) == model, "a deep copy is not equal to the model")
@@ -79,9 +82,10 @@ def info_is_honest(subject: Subject) -> None:
 
 def says_its_story_with_units(subject: Subject) -> None:
     """The docstring tells how an outcome comes about (``~``) and in which units the parameters are."""
-    text = inspect.getdoc(type(subject.model)) or ""
-    auto = text.startswith(f"{type(subject.model).__name__}(")
-    fail_unless(bool(text) and not auto, "the class has no docstring")
+    kinds = [k for k in type(subject.model).__mro__ if k.__module__ != "builtins"]
+    told = [k.__doc__ for k in kinds if k.__doc__ and not k.__doc__.startswith(f"{k.__name__}(")]
+    text = "\n".join(told)
+    fail_unless(bool(text), "the class has no docstring")
     fail_unless("~" in text, "the docstring has no line like 'outcome[obs] ~ Normal(expected[obs], noise)'")
     fail_unless("unit" in text.lower(), "the docstring does not say in which units the parameters are")
 

@@ -95,7 +95,7 @@ def worlds_for(info: ModelInfo, *, sizes: Mapping[str, int] = SMALL, seed: int =
         full = rows_world("full", tuple(FIELDS), sizes=sizes, seed=seed, role="full", start=True)
         out += [rows, full, cells_of(full)] if least != tuple(FIELDS) else [full, cells_of(full)]
     if {"binary", "count"} & set(needs.outcome):
-        out += counts_worlds(least, seed=seed)
+        out += counts_worlds(least if needs.facets else ("treatment", "problem", "service"), seed=seed)
     if not out:
         raise NoWorldError(
             f"no built-in world has an outcome of kind {', '.join(needs.outcome)}; pass worlds=(World(…),)"
