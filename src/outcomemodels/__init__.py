@@ -1,7 +1,7 @@
 """What works for whom in psychotherapy, as far as the data allow.
 
-The verbs are :func:`read`, :func:`load`, :func:`audit`, :func:`fit`, :func:`ask` and :func:`report`; everything
-heavy is imported on first use.
+The verbs are :func:`read`, :func:`load`, :func:`audit`, :func:`fit`, :func:`ask`, :func:`predict` and
+:func:`report`; everything heavy is imported on first use.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from outcomemodels.priors import Prior
     from outcomemodels.schema import Field, Schema
     from outcomemodels.spec import ModelSpec
-    from outcomemodels.workflow import ask, audit, fit, load_fit, prior_predictive, report
+    from outcomemodels.workflow import ask, audit, fit, load_fit, predict, prior_predictive, report
 
 __version__ = "0.1.0.dev0"
 
@@ -34,6 +34,7 @@ _HOMES = {
     "fit": "outcomemodels.workflow",
     "prior_predictive": "outcomemodels.workflow",
     "ask": "outcomemodels.workflow",
+    "predict": "outcomemodels.workflow",
     "report": "outcomemodels.workflow",
     "load_fit": "outcomemodels.workflow",
     "Question": "outcomemodels.estimands",
@@ -58,6 +59,7 @@ __all__ = [
     "fit",
     "prior_predictive",
     "ask",
+    "predict",
     "report",
     "load_fit",
     "Question",

@@ -15,6 +15,7 @@ from outcomemodels.design import store as design_store
 from outcomemodels.diagnostics import Verdict, diagnose
 from outcomemodels.errors import FileError
 from outcomemodels.estimands.decomposition import Decomposition, decompose
+from outcomemodels.plugin import OutcomeModel
 from outcomemodels.posterior import FORMAT, get_json, put_json, validate
 from outcomemodels.priors import Priors, priors_from_dict, priors_to_dict
 from outcomemodels.spec import ModelSpec
@@ -35,6 +36,8 @@ class Fit:
     priors : mapping of parameter name to Prior
     verdict : Verdict
         Whether the sampling can be trusted, in words.
+    model : OutcomeModel, optional
+        The model itself, where it was passed as an object; it is never saved.
     """
 
     tree: xr.DataTree
@@ -42,6 +45,7 @@ class Fit:
     spec: ModelSpec
     priors: Priors
     verdict: Verdict
+    model: OutcomeModel | None = None
 
     @property
     def posterior(self) -> xr.Dataset:
@@ -53,6 +57,21 @@ class Fit:
         """Data digest, schema, versions, seed, engine and why it was chosen, seconds."""
         found: Mapping[str, Any] = get_json(self.tree.attrs, "provenance", {})
         return found
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """Fields the model looked at."""
+        if "uses" in self.tree.attrs:
+            return frozenset(str(self.tree.attrs["uses"]).split())
+        used = {name for column in self.design.columns for name, _ in column.parts}
+        for batch in self.design.batches:
+            used |= {*batch.by, *(part.split("[")[0] for column in batch.columns for part in column.split(":"))}
+        return frozenset(used - {"1"})
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the tree holds the columns and batches of the design, as linear models do."""
+        return "uses" not in self.tree.attrs
 
     @property
     def audit(self) -> Mapping[str, Any]:
@@ -69,8 +88,14 @@ class Fit:
         return write_tree(self.tree, path)
 
     @classmethod
-    def load(cls, path: str | Path) -> Fit:
+    def load(cls, path: str | Path, *, model: OutcomeModel | None = None) -> Fit:
         """Read what :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : path
+        model : OutcomeModel, optional
+            The model that was fitted, where it is not an installed one.
 
         Raises
         ------
@@ -80,10 +105,10 @@ class Fit:
         tree = read_tree(path)
         if tree.attrs.get("format") != FORMAT:
             raise FileError(f"{path} is not a saved fit", accepted=FORMAT, mend="write it with Fit.save")
-        return cls.from_tree(tree)
+        return cls.from_tree(tree, model=model)
 
     @classmethod
-    def from_tree(cls, tree: xr.DataTree) -> Fit:
+    def from_tree(cls, tree: xr.DataTree, *, model: OutcomeModel | None = None) -> Fit:
         """Fit around a tree that keeps the contract."""
         validate(tree)
         return cls(
@@ -92,18 +117,22 @@ class Fit:
             spec=ModelSpec.from_json(str(tree.attrs["spec"])),
             priors=priors_from_dict(get_json(tree.attrs, "priors", {})),
             verdict=diagnose(tree),
+            model=model,
         )
 
     def __repr__(self) -> str:
         design, seen = self.design, self.provenance
         batches = ", ".join(f"{b.name} ({len(design.crossing(b.by).levels)})" for b in design.batches)
+        looked_at = [f"  uses     {', '.join(sorted(self.uses)) or 'nothing'}"]
+        if self.is_linear:
+            columns = f"  columns  {', '.join(c.name for c in design.columns)}"
+            looked_at = [columns, f"  batches  {batches or 'none'}"]
+        kind = design.family if self.is_linear else design.units
         lines = [
-            f"Fit of {design.outcome!r} by model {self.spec.model!r}"
-            f" ({design.family}, {seen.get('engine', '?')} engine)",
+            f"Fit of {design.outcome!r} by model {self.spec.model!r} ({kind}, {seen.get('engine', '?')} engine)",
             f"  data     {design.n_obs:,} rows ({design.unit_of_analysis}),"
             f" {seen.get('title') or seen.get('name', '')}",
-            f"  columns  {', '.join(c.name for c in design.columns)}",
-            f"  batches  {batches or 'none'}",
+            *looked_at,
             f"  verdict  {'passed' if self.verdict.passed else 'FAILED: ' + ' '.join(self.verdict.sentences)}",
         ]
         return "\n".join(lines)
@@ -117,6 +146,7 @@ def assemble(
     *,
     provenance: Mapping[str, Any],
     audit: Mapping[str, Any],
+    model: OutcomeModel | None = None,
 ) -> Fit:
     """Put an engine's tree, the design and the provenance together; a new tree, the engine's is left alone.
 
@@ -134,4 +164,4 @@ def assemble(
     tree.attrs = put_json(
         attrs, {"priors": priors_to_dict(priors), "provenance": dict(provenance), "audit": dict(audit)}
     )
-    return Fit.from_tree(tree)
+    return Fit.from_tree(tree, model=model)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from importlib.metadata import EntryPoint, entry_points
 
 from outcomemodels.errors import PluginError
 from outcomemodels.plugin import API, ModelInfo, OutcomeModel
+from outcomemodels.spec import Option
 
 GROUP = "outcomemodels.models"
 
@@ -29,8 +30,29 @@ def available(points: Iterable[EntryPoint] | None = None) -> tuple[Entry, ...]:
     return tuple(sorted(entries, key=lambda e: (e.name, e.distribution)))
 
 
-def load_model(name: str, points: Iterable[EntryPoint] | None = None) -> OutcomeModel:
+def options_of(model: OutcomeModel) -> tuple[tuple[str, Option], ...]:
+    """Fields of a model that is a dataclass and their values, as a spec keeps them.
+
+    Values that JSON cannot hold are left out; :func:`load_model` then falls back to their defaults.
+    """
+    if not is_dataclass(model):
+        return ()
+    held = ((f.name, getattr(model, f.name)) for f in fields(model) if f.init)
+    return tuple((name, value) for name, value in held if value is None or isinstance(value, str | float | int | bool))
+
+
+def load_model(
+    name: str, points: Iterable[EntryPoint] | None = None, *, options: Sequence[tuple[str, Option]] = ()
+) -> OutcomeModel:
     """Import and check one model.
+
+    Parameters
+    ----------
+    name : str
+    points : iterable of EntryPoint, optional
+        Those installed when absent.
+    options : sequence of (name, value)
+        Fields of the model to set, from :func:`options_of`.
 
     Raises
     ------
@@ -58,7 +80,7 @@ def load_model(name: str, points: Iterable[EntryPoint] | None = None) -> Outcome
         )
     (target, distribution), point = next(iter(matches.items()))
     try:
-        made = point.load()()
+        made = point.load()(**dict(options))
     except Exception as error:
         raise PluginError(
             f"model {name!r} could not be loaded: {type(error).__name__}: {error}",

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from outcomemodels.errors import SpecError
 from outcomemodels.priors import Prior, priors_from_dict, priors_to_dict
 
+Option = str | float | int | bool | None
 Family = Literal["gaussian", "binomial"]
 FAMILIES: tuple[Family, ...] = ("gaussian", "binomial")
 
@@ -39,6 +40,8 @@ class ModelSpec:
         Overrides of the model's default priors.
     accept : tuple of str
         Blocking audit findings accepted by name.
+    options : tuple of (name, value)
+        Choices of the model's own (``centered``), as its fields name them.
     """
 
     outcome: str
@@ -50,6 +53,7 @@ class ModelSpec:
     noise_by: str = ""
     priors: tuple[tuple[str, Prior], ...] = ()
     accept: tuple[str, ...] = ()
+    options: tuple[tuple[str, Option], ...] = ()
 
     def __post_init__(self) -> None:
         if self.family is not None and self.family not in FAMILIES:
@@ -87,6 +91,7 @@ class ModelSpec:
         for name in ("covariates", "batches", "accept"):
             if raw.get(name) is not None:
                 raw[name] = tuple(raw[name])
+        raw["options"] = tuple((str(name), value) for name, value in raw.get("options", ()))
         try:
             return cls(**raw)
         except TypeError as error:

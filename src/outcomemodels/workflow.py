@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from outcomemodels.auditing import AuditReport, audit_dataset
 from outcomemodels.data.dataset import PaulDataset
-from outcomemodels.design import Design, build_design
+from outcomemodels.design import Design, Unseen, build_design
 from outcomemodels.design.formula import parse_formula
-from outcomemodels.errors import BlockedError, QuestionError, SpecError
+from outcomemodels.errors import BlockedError, SpecError
 from outcomemodels.estimands import Answer, Question, answer_from
 from outcomemodels.fitted import Fit, assemble
 from outcomemodels.inference.settings import Engine, Sampler, Settings
 from outcomemodels.plugin import LinearModel, OutcomeModel, check_needs, resolve_priors
 from outcomemodels.priors import Prior
-from outcomemodels.registry import checked, load_model
+from outcomemodels.registry import checked, load_model, options_of
 from outcomemodels.spec import Family, ModelSpec
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def fit(
         noise_by=noise_by,
         priors=tuple((priors or {}).items()),
         accept=tuple(accept),
+        options=options_of(plugin),
     )
     return fit_spec(data, spec, model=plugin, settings=settings)
 
@@ -103,7 +104,7 @@ def fit_spec(
     data: PaulDataset, spec: ModelSpec, *, model: OutcomeModel | None = None, settings: Settings | None = None
 ) -> Fit:
     """Fit a :class:`ModelSpec`; ``fit`` with its choices already made. Raises as :func:`fit` does."""
-    plugin = load_model(spec.model) if model is None else model
+    plugin = load_model(spec.model, options=spec.options) if model is None else model
     chosen = Settings() if settings is None else settings
     design = build_design(data, spec)
     check_needs(plugin, design)
@@ -113,7 +114,8 @@ def fit_spec(
     from outcomemodels.inference.fit import sample
 
     tree = sample(plugin, design, priors, chosen)
-    return assemble(tree, design, spec, priors, provenance=_provenance(data, tree, chosen), audit=seen)
+    provenance = _provenance(data, tree, chosen)
+    return assemble(tree, design, spec, priors, provenance=provenance, audit=seen, model=model)
 
 
 def prior_predictive(
@@ -130,7 +132,7 @@ def prior_predictive(
 
     from outcomemodels.inference.nuts import sample_prior
 
-    plugin = load_model(spec.model) if model is None else model
+    plugin = load_model(spec.model, options=spec.options) if model is None else model
     design = build_design(data, spec)
     graph = plugin.build(design, resolve_priors(plugin, design, dict(spec.priors)))
     parameters, outcomes = sample_prior(graph, draws=draws, seed=seed)
@@ -157,28 +159,75 @@ def ask(fit: Fit, question: Question, *, probability: float = 0.95, seed: int | 
     PluginError
         If the model that was fitted is not installed.
     """
-    from outcomemodels.inference.predict import predict_linear
+    from outcomemodels.inference.predict import expected_draws, prior_draws
 
-    model = load_model(fit.spec.model)
-    if not isinstance(model, LinearModel):
-        raise QuestionError(
-            f"model {model.info.name!r} offers no linear form, and only linear models can be asked yet",
-            mend="give the plugin a linear(design, priors) method",
-        )
+    model = _model_of(fit)
     asked = question.counterfactual(fit.design)
-    structure = model.linear(asked, fit.priors)
-    posterior = fit.posterior
-    draws = predict_linear(
-        structure, asked, posterior, seed=int(fit.provenance.get("seed", 1)) if seed is None else seed
-    )
+    posterior, chosen = fit.posterior, _seed(fit, seed)
+    linear = isinstance(model, LinearModel) and model.info.linear
     return answer_from(
         question,
         asked,
-        draws,
-        structure=structure,
+        expected_draws(model, asked, fit.priors, posterior, seed=chosen),
+        structure=model.linear(asked, fit.priors) if isinstance(model, LinearModel) and linear else None,
         posterior=posterior,
+        prior_expected=None if linear else prior_draws(model, asked, fit.priors, seed=chosen),
+        uses=None if linear else fit.uses,
         verdict=fit.verdict,
         probability=probability,
+    )
+
+
+def predict(
+    fit: Fit,
+    rows: Sequence[Mapping[str, str | float | Unseen]] | Question | None = None,
+    *,
+    what: Literal["expected", "outcome"] = "expected",
+    seed: int | None = None,
+) -> xr.DataArray:
+    """Predict rows from a fit: one predicted draw for each posterior draw.
+
+    Parameters
+    ----------
+    fit : Fit
+    rows : sequence of mapping of field to label, number, NEW or UNKNOWN; or Question
+        Fields left out: NEW for clients, therapists and settings, UNKNOWN for other labelled fields, the fitted mean
+        for numbers. A question stands for its rows, one a treatment. None predicts the fitted rows.
+    what : {"expected", "outcome"}
+        The expected outcome, or outcomes drawn for new courses.
+    seed : int, optional
+        For levels outside the fit and for outcomes; the seed of the fit when absent.
+
+    Returns
+    -------
+    xarray.DataArray, dims (chain, draw, row)
+        In outcome units (probability for expected binomial outcomes).
+
+    Raises
+    ------
+    QuestionError
+        For a field, label or policy the fit does not know.
+    PluginError
+        If the model that was fitted is not installed.
+    """
+    import xarray as xr
+
+    from outcomemodels.inference.predict import expected_draws
+
+    design = fit.design
+    if isinstance(rows, Question):
+        design = rows.counterfactual(design)
+    elif rows is not None:
+        design = design.at(rows)
+    posterior = fit.posterior
+    drawn = expected_draws(_model_of(fit), design, fit.priors, posterior, seed=_seed(fit, seed), what=what)
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], design.n_obs)
+    return xr.DataArray(
+        drawn.reshape(shape),
+        dims=("chain", "draw", "row"),
+        coords={"chain": posterior["chain"].values, "draw": posterior["draw"].values},
+        name=what,
+        attrs={"units": design.units},
     )
 
 
@@ -208,15 +257,21 @@ def report(fit: Fit, path: str | Path, *, questions: Sequence[Question] = (), au
     return write_report(fit, path, answers=answers, audit=None if audit is None else audit.to_dict())
 
 
-def load_fit(path: str | Path) -> Fit:
+def load_fit(path: str | Path, *, model: OutcomeModel | None = None) -> Fit:
     """Read a fit that :meth:`Fit.save` wrote.
+
+    Parameters
+    ----------
+    path : path
+    model : OutcomeModel, optional
+        The model that was fitted, where it is not an installed one.
 
     Raises
     ------
     FileError
         If the file is absent, damaged or not a fit.
     """
-    return Fit.load(path)
+    return Fit.load(path, model=model)
 
 
 def consult(data: PaulDataset, design: Design, *, accept: Sequence[str]) -> dict[str, object]:
@@ -240,6 +295,14 @@ def consult(data: PaulDataset, design: Design, *, accept: Sequence[str]) -> dict
             mend="mend the data, or accept it by name: " + f"fit(…, accept={[f.name for f in refused]})",
         )
     return {**report.to_dict(), "accepted": [f.name for f in blocking]}
+
+
+def _model_of(fit: Fit) -> OutcomeModel:
+    return load_model(fit.spec.model, options=fit.spec.options) if fit.model is None else fit.model
+
+
+def _seed(fit: Fit, seed: int | None) -> int:
+    return int(fit.provenance.get("seed", 1)) if seed is None else seed
 
 
 def _only_outcome(data: PaulDataset, formula: str) -> str:

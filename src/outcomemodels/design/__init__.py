@@ -13,7 +13,9 @@ from outcomemodels.design.carrier import (
     Response,
     Scale,
     Unseen,
+    Watched,
 )
+from outcomemodels.design.present import present
 
 __all__ = [
     "NEW",
@@ -27,5 +29,7 @@ __all__ = [
     "Response",
     "Scale",
     "Unseen",
+    "Watched",
     "build_design",
+    "present",
 ]

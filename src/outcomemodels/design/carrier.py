@@ -202,6 +202,9 @@ class Design:
         Rows of the dataset that did not enter.
     fitted : Design, optional
         For counterfactual designs, the design whose levels and crossings hold.
+    extended : bool
+        For counterfactual designs made by :func:`outcomemodels.design.present`: every code is a level, those outside
+        the fit stand after the fitted ones, and the response holds placeholders.
     """
 
     outcome: str
@@ -221,6 +224,7 @@ class Design:
     row: IntArray
     dropped: Mapping[str, int] = field(default_factory=dict)
     fitted: Design | None = None
+    extended: bool = False
 
     @property
     def n_obs(self) -> int:
@@ -251,7 +255,7 @@ class Design:
 
     def of_facet(self, facet: Facet) -> tuple[Factor, ...]:
         """Factors of one facet."""
-        return tuple(f for f in self.factors.values() if f.facet is facet)
+        return tuple(self.factors[f.name] for f in unwatched(self.factors).values() if f.facet is facet)
 
     @cached_property
     def _crossings(self) -> dict[tuple[str, ...], Crossing]:
@@ -260,21 +264,32 @@ class Design:
     def crossing(self, by: Sequence[str]) -> Crossing:
         """Observed combinations of the factors ``by``; a counterfactual design keeps the fitted levels."""
         key = tuple(by)
+        for name in key:
+            self.factor(name)
+        return self._crossing(key)
+
+    def _crossing(self, key: tuple[str, ...]) -> Crossing:
         if key not in self._crossings:
             self._crossings[key] = self._cross(key)
         return self._crossings[key]
 
     def _cross(self, by: tuple[str, ...]) -> Crossing:
-        factors = [self.factor(name) for name in by]
+        factors = [unwatched(self.factors)[name] for name in by]
         stacked = np.stack([f.codes for f in factors], axis=1)
         if self.fitted is not None:
             known = self.fitted.crossing(by)
+            position = [{label: i for i, label in enumerate(f.levels)} for f in factors]
             index = {
-                tuple(f.code(label) for f, label in zip(factors, level, strict=True)): i
+                tuple(p[label] for p, label in zip(position, level, strict=True)): i
                 for i, level in enumerate(known.levels)
             }
-            codes = np.array([index.get(tuple(map(int, r)), -1) for r in stacked], dtype=np.int32)
-            return Crossing(by, known.levels, codes, known.count)
+            if not self.extended:
+                codes = np.array([index.get(tuple(map(int, r)), -1) for r in stacked], dtype=np.int32)
+                return Crossing(by, known.levels, codes, known.count)
+            codes = np.array([index.setdefault(tuple(map(int, r)), len(index)) for r in stacked], dtype=np.int32)
+            fresh = list(index)[len(known.levels) :]
+            levels = (*known.levels, *(tuple(f.levels[c] for f, c in zip(factors, k, strict=True)) for k in fresh))
+            return Crossing(by, levels, codes, np.append(known.count, np.zeros(len(fresh))))
         if len(by) == 1:  # keep declared order; drop levels never observed
             used = np.unique(stacked[:, 0])
             recode = np.full(len(factors[0].levels), -1, dtype=np.int32)
@@ -312,6 +327,8 @@ class Design:
             if level:
                 factor = self.factor(name)
                 unseen |= factor.codes < 0
+                if self.extended and self.fitted is not None:
+                    unseen |= factor.codes >= len(self.fitted.factors[name].levels)
                 product = product * (factor.codes == factor.code(level))
             else:
                 product = product * self.numbers[name].values
@@ -325,15 +342,14 @@ class Design:
 
     @property
     def coords(self) -> dict[str, Any]:
-        """Coordinates for a graph: obs, coefficient, and one dim per crossing used by a batch."""
+        """Coordinates for a graph: obs, coefficient, one dim per labelled field and per crossing used by a batch."""
         out: dict[str, Any] = {"obs": np.arange(self.n_obs), "coefficient": [c.name for c in self.columns]}
+        out |= {name: list(factor.levels) for name, factor in unwatched(self.factors).items()}
         for batch in self.batches:
-            crossing = self.crossing(batch.by)
+            crossing = self._crossing(batch.by)
             out[crossing.dim] = list(crossing.labels)
             if len(batch.columns) > 1:
                 out[f"{batch.id}_column"] = list(batch.columns)
-        if self.noise_by:
-            out[self.noise_by] = list(self.factor(self.noise_by).levels)
         return out
 
     def at(self, rows: Sequence[Mapping[str, str | float | Unseen]]) -> Design:
@@ -367,7 +383,41 @@ class Design:
             row=np.arange(len(rows), dtype=np.int32),
             dropped={},
             fitted=fitted,
+            extended=False,
         )
+
+
+class Watched[T](dict[str, T]):
+    """A mapping that notes which entries are taken; walking over all of them notes them all."""
+
+    def __init__(self, entries: Mapping[str, T]) -> None:
+        super().__init__(entries)
+        self.taken: set[str] = set()
+
+    def __getitem__(self, name: str) -> T:
+        self.taken.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of a dict, noted."""
+        if name in self:
+            self.taken.add(name)
+        return super().get(name, default)
+
+    def values(self) -> Any:
+        """As of a dict, all noted."""
+        self.taken.update(self)
+        return super().values()
+
+    def items(self) -> Any:
+        """As of a dict, all noted."""
+        self.taken.update(self)
+        return super().items()
+
+
+def unwatched[T](entries: Mapping[str, T]) -> Mapping[str, T]:
+    """The same entries, where taking them is not noted."""
+    return dict(dict.items(entries)) if isinstance(entries, Watched) else entries
 
 
 def _codes(factor: Factor, rows: Sequence[Mapping[str, str | float | Unseen]]) -> IntArray:

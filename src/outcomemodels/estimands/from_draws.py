@@ -38,6 +38,7 @@ def answer_from(
     structure: LinearStructure | None = None,
     posterior: xr.Dataset | None = None,
     prior_expected: FloatArray | None = None,
+    uses: frozenset[str] | None = None,
     verdict: Verdict | None = None,
     probability: float = 0.95,
 ) -> Answer:
@@ -54,6 +55,8 @@ def answer_from(
         Linear form on ``counterfactual`` and posterior, dims (chain, draw, …), for contraction in closed form.
     prior_expected : array, dims (draw, obs)
         Prior draws of the same, for models without a linear form.
+    uses : frozenset of str, optional
+        Fields the model looked at; those of the design's columns and batches when absent.
     verdict : Verdict, optional
         Of the fit; a failed one is said first.
     probability : float
@@ -135,7 +138,7 @@ def answer_from(
         interval=probability,
         asked=question.sentence(fitted),
         verdict_failed=verdict is not None and not verdict.passed,
-        warnings=(*_of_verdict(verdict), *_of_question(question, fitted), *_of_ranking(labels, among, reference)),
+        warnings=(*_of_verdict(verdict), *_of_question(question, fitted, uses), *_of_ranking(labels, among, reference)),
     )
 
 
@@ -160,14 +163,14 @@ def _of_verdict(verdict: Verdict | None) -> list[str]:
     return ["THE SAMPLING FAILED ITS CHECKS: no number below can be trusted. " + " ".join(verdict.sentences)]
 
 
-def _of_question(question: Question, fitted: Design) -> list[str]:
+def _of_question(question: Question, fitted: Design, uses: frozenset[str] | None) -> list[str]:
     out = []
     if fitted.direction is None:
         out.append(
             f"The data do not say which way {fitted.outcome} improves, so nothing is called better or best: "
             "declare the direction in the schema."
         )
-    unused = question.unused(fitted)
+    unused = question.unused(fitted, uses)
     if unused:
         out.append(f"Not in the model, so without effect on the answer: {', '.join(unused)}.")
     for name, value in {**question.client, **question.when}.items():
@@ -177,7 +180,7 @@ def _of_question(question: Question, fitted: Design) -> list[str]:
             if not low <= value <= high:
                 out.append(f"{name} {value:g} lies outside the fitted rows ({low:g} to {high:g}): an extrapolation.")
     if question.therapist is NEW and fitted.assignment is not Assignment.RANDOMISED:
-        used = {name for batch in fitted.batches for name in batch.by}
+        used = {name for batch in fitted.batches for name in batch.by} if uses is None else uses
         named = [f.name for f in fitted.of_facet(Facet.THERAPIST)]
         if not any(name in used for name in named):
             why = "The data name no therapists" if not named else "The model has no therapist effects"

@@ -153,13 +153,14 @@ class Question:
             return next((t for t in asked if count[treatment.code(t)] > 0), asked[0])
         return max(asked, key=lambda t: count[treatment.code(t)])
 
-    def unused(self, design: Design) -> tuple[str, ...]:
-        """Fields the question names that enter no column and no batch, so that they change nothing."""
+    def unused(self, design: Design, uses: frozenset[str] | None = None) -> tuple[str, ...]:
+        """Fields the question names that change nothing: not among ``uses``, or in no column and no batch."""
         fitted = design if design.fitted is None else design.fitted
-        used = {name for column in fitted.columns for name, _ in column.parts}
-        for batch in fitted.batches:
-            used |= set(batch.by)
-            used |= {part.split("[")[0] for column in batch.columns for part in column.split(":")}
+        used = set() if uses is None else set(uses)
+        if uses is None:
+            used |= {name for column in fitted.columns for name, _ in column.parts}
+            for batch in fitted.batches:
+                used |= {*batch.by, *(part.split("[")[0] for column in batch.columns for part in column.split(":"))}
         row = self.rows(fitted)[1][0]
         named = {*self.client, *self.when, *self._problem(fitted)}
         named |= {name for name in row if _is_place(name, fitted) and isinstance(row[name], str)}

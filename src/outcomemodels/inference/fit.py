@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 
 import xarray as xr
 
-from outcomemodels.design import Design
+from outcomemodels.design import Design, Watched
 from outcomemodels.errors import FitError, SpecError
 from outcomemodels.inference.choose import choose_engine
 from outcomemodels.inference.settings import Settings
@@ -22,7 +23,8 @@ def sample(model: OutcomeModel, design: Design, priors: Priors, settings: Settin
     Returns
     -------
     xarray.DataTree
-        Groups posterior and sample_stats; attributes ``engine``, ``engine_reason`` and ``seconds``.
+        Groups posterior and sample_stats; attributes ``engine``, ``engine_reason``, ``seconds`` and, for models
+        without a linear form, ``uses``: the fields of the design they took.
 
     Raises
     ------
@@ -36,6 +38,7 @@ def sample(model: OutcomeModel, design: Design, priors: Priors, settings: Settin
     engine, reason = choose_engine(structure, settings.engine)
     start = perf_counter()
     tree: xr.DataTree | None = None
+    uses: str | None = None
     if engine == "collapsed" and structure is not None:
         try:
             tree = _exact(structure, settings)
@@ -46,8 +49,15 @@ def sample(model: OutcomeModel, design: Design, priors: Priors, settings: Settin
     if tree is None:
         from outcomemodels.inference.nuts import sample_nuts
 
-        tree = sample_nuts(model.build(design, priors), settings)
+        factors, numbers = Watched(design.factors), Watched(design.numbers)
+        graph = model.build(replace(design, factors=factors, numbers=numbers), priors)
+        tree = sample_nuts(graph, settings, keep_all=not linear)
+        if not linear:
+            dims = {d for each in graph.named_vars_to_dims.values() for d in each if d is not None}
+            uses = " ".join(sorted(factors.taken | numbers.taken | (dims & set(design.factors))))
     attrs = {"engine": engine, "engine_reason": reason, "seconds": f"{perf_counter() - start:.3f}"}
+    if uses is not None:
+        attrs["uses"] = uses
     tree.attrs = {**tree.attrs, **attrs}
     return tree
 

@@ -14,7 +14,7 @@ import xarray as xr
 
 from outcomemodels.errors import FitError
 from outcomemodels.inference.settings import Settings
-from outcomemodels.posterior import EXPECTED, OUTCOME
+from outcomemodels.posterior import EXPECTED
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -26,15 +26,22 @@ HELPERS = ("z_", "lkj_")
 """Prefixes of variables that exist only to sample well; they are not kept."""
 
 
-def sample_nuts(model: pm.Model, settings: Settings) -> xr.DataTree:
+def sample_nuts(model: pm.Model, settings: Settings, *, keep_all: bool = False) -> xr.DataTree:
     """Sample a graph; return the tree with its helper variables and per-row values left out.
+
+    Parameters
+    ----------
+    model : pymc.Model
+    settings : Settings
+    keep_all : bool
+        Keep every free variable, and every derived one without a value a row: prediction through the graph needs them.
 
     Raises
     ------
     FitError
         If the sampler is not installed, the density is not finite at the start, or the sampler stops.
     """
-    keep = [v.name for v in (*model.free_RVs, *model.deterministics) if is_kept(v.name)]
+    keep = _all_of(model) if keep_all else [v.name for v in _variables(model) if is_kept(v.name)]
     if settings.sampler == "numpyro" and importlib.util.find_spec("numpyro") is None:
         raise FitError(
             "the sampler numpyro is not installed",
@@ -103,17 +110,31 @@ def sample_prior(model: pm.Model, *, draws: int, seed: int) -> tuple[xr.Dataset,
     """Draw parameters and outcomes from the prior: datasets with dims (chain, draw, …)."""
     import pymc as pm
 
-    keep = [v.name for v in (*model.free_RVs, *model.deterministics) if is_kept(v.name)]
+    keep = [v.name for v in _variables(model) if is_kept(v.name)]
+    outcomes = [v.name for v in model.observed_RVs]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree: Any = pm.sample_prior_predictive(draws=draws, random_seed=seed, model=model, var_names=[*keep, OUTCOME])
+        tree: Any = pm.sample_prior_predictive(draws=draws, random_seed=seed, model=model, var_names=[*keep, *outcomes])
     predictive = tree["prior_predictive"].to_dataset()
     return tree["prior"].to_dataset(), predictive
 
 
+def _variables(model: pm.Model) -> list[Any]:
+    return [*model.free_RVs, *model.deterministics]
+
+
+def _all_of(model: pm.Model) -> list[str]:
+    def by_row(name: str) -> bool:
+        dims = model.named_vars_to_dims.get(name) or ()
+        return name.startswith(EXPECTED) or any(d == "obs" or str(d).startswith("obs_") for d in dims)
+
+    derived = [v.name for v in model.deterministics if not by_row(v.name)]
+    return [*(v.name for v in model.free_RVs), *derived]
+
+
 def is_kept(name: str) -> bool:
     """Whether a variable of the graph belongs into the tree."""
-    if name == EXPECTED or name.startswith(HELPERS):
+    if name == EXPECTED or name.startswith((f"{EXPECTED}_", *HELPERS)):
         return False
     stem, _, tail = name.rpartition("_")
     return not (tail.isdigit() and (stem in ("beta", "noise") or stem.startswith("sd_")))

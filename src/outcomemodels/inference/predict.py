@@ -8,16 +8,21 @@ each posterior draw by caseload. Within a draw, one NEW therapist is the same pe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from outcomemodels.design import NEW, UNKNOWN, Design
-from outcomemodels.plugin import Block, LinearStructure
+from outcomemodels.inference.unknown import choose_unknown
+from outcomemodels.plugin import Block, LinearModel, LinearStructure, OutcomeModel, Priors
 from outcomemodels.posterior import corr_name, effect_name, sd_name
 
 FloatArray = NDArray[np.float64]
+
+PRIOR_DRAWS = 2000
+"""Draws from the prior behind the contraction of a model without a linear form."""
 
 
 def predict_linear(
@@ -51,7 +56,7 @@ def predict_linear(
     eta = np.zeros((samples, structure.X.shape[0]))
     if structure.columns:
         eta += _flat(posterior["beta"]) @ structure.X.T
-    chosen = _choose_unknown(design, samples, rng)
+    chosen = choose_unknown(design, samples, rng)
     for block in structure.blocks:
         eta += _block(block, design, posterior, chosen, samples, rng)
     if scale == "response" and structure.family == "binomial":
@@ -59,24 +64,59 @@ def predict_linear(
     return eta
 
 
+def expected_draws(
+    model: OutcomeModel,
+    design: Design,
+    priors: Priors,
+    posterior: xr.Dataset,
+    *,
+    seed: int,
+    what: Literal["expected", "outcome"] = "expected",
+) -> FloatArray:
+    """Expected outcomes, or outcomes of new courses, of any model; dims (sample, obs).
+
+    Linear models are predicted from their linear form, all others through their graph.
+    """
+    if not (isinstance(model, LinearModel) and model.info.linear):
+        from outcomemodels.inference.predict_graph import predict_graph
+
+        return predict_graph(model, design, priors, posterior, seed=seed, variable=what)
+    structure = model.linear(design, priors)
+    expected = predict_linear(structure, design, posterior, seed=seed)
+    if what == "expected":
+        return expected
+    return _outcomes(structure, expected, posterior, np.random.default_rng([seed, 1]))
+
+
+def prior_draws(
+    model: OutcomeModel, design: Design, priors: Priors, *, seed: int, samples: int = PRIOR_DRAWS
+) -> FloatArray:
+    """Expected outcomes before any data, through the graph; dims (sample, obs)."""
+    from outcomemodels.inference.predict_graph import prior_graph
+
+    return prior_graph(model, design, priors, samples=samples, seed=seed)
+
+
+def _outcomes(
+    structure: LinearStructure, expected: FloatArray, posterior: xr.Dataset, rng: np.random.Generator
+) -> FloatArray:
+    """One course drawn for each expected value; a residual SD that differs by level is drawn too where unseen."""
+    if structure.family == "binomial":
+        return np.asarray(rng.uniform(size=expected.shape) < expected, dtype=float)
+    noise = _flat(posterior["noise"])
+    noise = noise.reshape(len(noise), -1)
+    codes = np.zeros(expected.shape, dtype=np.int64)
+    if structure.noise_codes is not None:
+        codes[:] = structure.noise_codes
+    unseen = codes < 0
+    codes[unseen] = rng.integers(0, noise.shape[1], int(unseen.sum()))
+    sd = np.take_along_axis(noise, codes, axis=1)
+    return expected + sd * rng.standard_normal(expected.shape)
+
+
 def _flat(variable: xr.DataArray) -> FloatArray:
     values = np.asarray(variable.transpose("chain", "draw", ...).values, dtype=float)
     return values.reshape(-1, *values.shape[2:])
-
-
-def _choose_unknown(design: Design, samples: int, rng: np.random.Generator) -> dict[str, NDArray[np.int64]]:
-    """For each factor with an UNKNOWN row, one fitted level per sample, by caseload; dims (sample,)."""
-    if design.fitted is None:
-        return {}
-    chosen: dict[str, NDArray[np.int64]] = {}
-    for name, factor in design.factors.items():
-        if (factor.codes == UNKNOWN).any():
-            count = design.fitted.crossing((name,)).count
-            levels = design.fitted.crossing((name,)).levels
-            index = rng.choice(len(count), size=samples, p=count / count.sum())
-            codes = np.array([factor.levels.index(level[0]) for level in levels])
-            chosen[name] = codes[index]
-    return chosen
 
 
 def _block(

@@ -132,7 +132,7 @@ def gather(fit: Fit, answers: Sequence[Answer], *, audit: Mapping[str, Any] | No
         decomposition=_decomposition(fit),
         levels=_levels(fit),
         diagnostics=diagnostics_table(fit.verdict),
-        method=words.what_was_fitted(design, fit.spec.model),
+        method=words.what_was_fitted(design, fit.spec.model, uses=None if fit.is_linear else fit.uses),
         priors=priors_table(fit.priors),
         limits=words.limits(design, findings, lost / (lost + design.n_obs), audited=bool(seen)),
         provenance=_provenance(provenance, fit),
@@ -180,7 +180,7 @@ def _answer(name: str, answer: Answer, *, id: str) -> AnswerSection:
 
 
 def _decomposition(fit: Fit) -> tuple[tuple[str, ...], Figure, Table] | None:
-    if not fit.design.batches:
+    if not fit.design.batches or not fit.is_linear:
         return None
     try:
         parts = decompose(fit.design, fit.posterior)
@@ -193,8 +193,8 @@ def _decomposition(fit: Fit) -> tuple[tuple[str, ...], Figure, Table] | None:
 
 def _levels(fit: Fit) -> tuple[LevelSection, ...]:
     """Therapists and settings with their own batch of intercepts."""
-    out = []
-    for batch in fit.design.batches:
+    out: list[LevelSection] = []
+    for batch in fit.design.batches if fit.is_linear else ():
         if batch.columns != ("1",) or len(batch.by) != 1:
             continue
         factor = fit.design.factors[batch.by[0]]

@@ -123,9 +123,12 @@ def _sure(t: TreatmentAnswer) -> str:
     return f"The interval {'includes' if straddles else 'excludes'} no difference; {chance}. Evidence: {t.label.value}."
 
 
-def what_was_fitted(design: Design, spec_model: str) -> tuple[str, ...]:
-    """The model in words."""
+def what_was_fitted(design: Design, spec_model: str, *, uses: frozenset[str] | None = None) -> tuple[str, ...]:
+    """The model in words; ``uses`` are the fields a model without a linear form looked at."""
     unit = UNITS_WORD.get(design.unit_of_analysis, design.unit_of_analysis)
+    if uses is not None:
+        fitted = f"Model “{spec_model}”, fitted to {design.n_obs:,} {unit}; its own documentation says how it works."
+        return fitted, f"It looks at {listed([plain(n) for n in sorted(uses)])}." if uses else "It looks at no field."
     out = [f"Model “{spec_model}”, fitted to {design.n_obs:,} {unit}: a multilevel regression ({_family(design)})."]
     fixed = [c.name for c in design.columns if c.parts]
     if fixed:
