@@ -21,7 +21,7 @@ from outcomemodels.testing.subject import Case, Subject, fail_unless
 from outcomemodels.testing.variants import as_rows, shifted_codes
 from outcomemodels.workflow import ask, fit_spec, load_fit
 
-DRAWS, TUNE, CHAINS = 400, 500, 4
+DRAWS, TUNE, CHAINS = 1000, 1000, 4
 REPEATS = 8
 """Times new levels are drawn for the same posterior."""
 
