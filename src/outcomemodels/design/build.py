@@ -18,13 +18,8 @@ from outcomemodels.design.observe import Accepts, Observed, observe, scale_of, t
 from outcomemodels.design.response import FloatArray, IntArray, OutcomeKind
 from outcomemodels.design.terms import Terms, batch_of, choose_terms
 from outcomemodels.errors import DataError, SpecError
-<<<<<<< HEAD
-from outcomemodels.schema import Direction, Facet, Field, Kind, Occasion, Statistic
-from outcomemodels.spec import Family, ModelSpec
-=======
-from outcomemodels.schema import Facet, Field, Kind, Statistic
+from outcomemodels.schema import Facet, Field, Kind, Occasion, Statistic
 from outcomemodels.spec import ModelSpec
->>>>>>> main
 
 _LATE = (Occasion.DURING, Occasion.END, Occasion.FOLLOW_UP)
 NOT_RECORDED = "not recorded"
