@@ -1,22 +1,14 @@
-"""``models``, ``data``, ``schema`` and ``simulate``: what there is, and making something to start from."""
+"""``models``, ``data`` and ``schema``: what there is, and saying what a table means."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from outcomemodels.cli.options import json_option
 from outcomemodels.errors import FileError
-
-if TYPE_CHECKING:
-    from outcomemodels.data.dataset import PaulDataset
-    from outcomemodels.data.simulate import Truth
-
-WORLDS = ("crossed", "disconnected", "cells", "counted")
 
 
 @click.command(epilog="\b\nExample:\n  outcomemodels models --verbose")
@@ -99,37 +91,3 @@ def check(table: Path, schema_file: Path, as_json: bool) -> None:
         click.echo(json.dumps(known, ensure_ascii=False, indent=1))
     else:
         click.echo(repr(found))
-
-
-@click.command(
-    epilog="\b\nExample:\n  outcomemodels simulate crossed --out world.nc --seed 7"
-    "\n  outcomemodels run world.nc --out world.html"
-)
-@click.argument("world", type=click.Choice(WORLDS))
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("world.nc"), show_default=True, help=".nc or .zarr"
-)
-@click.option("--seed", default=1, show_default=True, help="Seed.")
-def simulate(world: str, out: Path, seed: int) -> None:
-    """Simulate a WORLD and write it, with the truth beside it as JSON.
-
-    crossed: every therapist gives every treatment. disconnected: two halves no comparison can bridge. cells: the
-    crossed world as published means. counted: recovered of finished.
-    """
-    made, truth = _world(world, seed)
-    made.save(out)
-    beside = out.with_suffix(".truth.json")
-    beside.write_text(json.dumps(asdict(truth), indent=1), encoding="utf-8")
-    click.echo(f"{out}: {made.n:,} {made.grain.value}s; truth in {beside}", err=True)
-
-
-def _world(world: str, seed: int) -> tuple[PaulDataset, Truth]:
-    from outcomemodels.data import simulate as worlds
-
-    if world == "crossed":
-        return worlds.crossed_world(seed)
-    if world == "disconnected":
-        return worlds.disconnected_world(seed)
-    if world == "cells":
-        return worlds.cells_world(seed)
-    return worlds.counted_world(seed)
