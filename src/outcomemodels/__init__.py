@@ -19,10 +19,24 @@ if TYPE_CHECKING:
     from outcomemodels.errors import OutcomeModelsError
     from outcomemodels.estimands import Answer, Question
     from outcomemodels.fitted import Fit
+    from outcomemodels.inference.collapsed.cells import Reduced
     from outcomemodels.priors import Prior
     from outcomemodels.schema import Field, Schema
     from outcomemodels.spec import ModelSpec
-    from outcomemodels.workflow import ask, audit, fit, load_fit, predict, prior_predictive, report
+    from outcomemodels.workflow import (
+        ask,
+        audit,
+        export_packet,
+        fit,
+        fit_reduced,
+        load_fit,
+        load_reduced,
+        merge,
+        predict,
+        prior_predictive,
+        reduce,
+        report,
+    )
 
 __version__ = "0.1.0.dev0"
 
@@ -32,6 +46,11 @@ _HOMES = {
     "read_nhs_annual": "outcomemodels.data.nhs_annual",
     "audit": "outcomemodels.workflow",
     "fit": "outcomemodels.workflow",
+    "reduce": "outcomemodels.workflow",
+    "fit_reduced": "outcomemodels.workflow",
+    "export_packet": "outcomemodels.workflow",
+    "merge": "outcomemodels.workflow",
+    "load_reduced": "outcomemodels.workflow",
     "prior_predictive": "outcomemodels.workflow",
     "ask": "outcomemodels.workflow",
     "predict": "outcomemodels.workflow",
@@ -48,6 +67,7 @@ _HOMES = {
     "OutcomeModelsError": "outcomemodels.errors",
     "PaulDataset": "outcomemodels.data.dataset",
     "Prior": "outcomemodels.priors",
+    "Reduced": "outcomemodels.inference.collapsed.cells",
     "Schema": "outcomemodels.schema",
 }
 
@@ -57,6 +77,11 @@ __all__ = [
     "read_nhs_annual",
     "audit",
     "fit",
+    "reduce",
+    "fit_reduced",
+    "export_packet",
+    "merge",
+    "load_reduced",
     "prior_predictive",
     "ask",
     "predict",
@@ -73,6 +98,7 @@ __all__ = [
     "OutcomeModelsError",
     "PaulDataset",
     "Prior",
+    "Reduced",
     "Schema",
 ]
 

@@ -130,7 +130,7 @@ class Fit:
         kind = design.family if self.is_linear else design.units
         lines = [
             f"Fit of {design.outcome!r} by model {self.spec.model!r} ({kind}, {seen.get('engine', '?')} engine)",
-            f"  data     {design.n_obs:,} rows ({design.unit_of_analysis}),"
+            f"  data     {design.n_rows:,} rows ({design.unit_of_analysis}),"
             f" {seen.get('title') or seen.get('name', '')}",
             *looked_at,
             f"  verdict  {'passed' if self.verdict.passed else 'FAILED: ' + ' '.join(self.verdict.sentences)}",

@@ -248,6 +248,16 @@ class Design:
         return len(self.row)
 
     @property
+    def is_summed(self) -> bool:
+        """Whether rows were summed into cells before the fit, each observation standing for several rows."""
+        return self.grain is Grain.EPISODE and self.response is not None and self.response.kind == "cells"
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the data behind the observations."""
+        return round(float(self.response.n.sum())) if self.is_summed and self.response is not None else self.n_obs
+
+    @property
     def is_counterfactual(self) -> bool:
         """Whether this design asks rather than fits."""
         return self.fitted is not None

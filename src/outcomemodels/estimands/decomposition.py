@@ -164,7 +164,7 @@ def decompose(design: Design, posterior: xr.Dataset, *, probability: float = 0.9
         Component(
             id="residual",
             name="residual",
-            levels=design.n_obs,
+            levels=design.n_rows,
             superpopulation=_spread(np.sqrt(residual), probability),
             finite=None,
             vpc=_spread(residual / total, probability),

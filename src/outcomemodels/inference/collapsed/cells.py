@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -84,6 +85,13 @@ class Reduced:
     def is_approximate(self) -> bool:
         """Whether something was suppressed or rounded."""
         return bool(self.notes)
+
+    def digest(self) -> str:
+        """SHA-256 of the recipe and every sum."""
+        h = hashlib.sha256(self.recipe.digest().encode())
+        for name in ("codes", "sums", "squares", "groups", "products", "counts", "plain", "ranges"):
+            h.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+        return h.hexdigest()
 
     def save(self, path: str | Path) -> Path:
         """Write netCDF (``.nc``) or zarr (``.zarr``), whole or not at all."""

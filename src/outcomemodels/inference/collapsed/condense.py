@@ -83,7 +83,10 @@ def condense(reduced: Reduced) -> Condensed:
     factors = {n: _apart(reduced, n) if n in recipe.apart else _summed(reduced, n) for n in _in_schema_order(reduced)}
     weight = reduced.sums[:, 0]
     numbers = {n: _number(reduced, n) for n in recipe.numbers}
-    shown = {n: f if f.count is None else replace(f, codes=np.arange(len(f.levels), dtype=np.int32)) for n, f in factors.items()}
+    shown = {
+        n: f if f.count is None else replace(f, codes=np.arange(len(f.levels), dtype=np.int32))
+        for n, f in factors.items()
+    }
     measures = {n for n in (field.measure, recipe.spec.outcome) if n}
     terms = choose_terms(
         recipe.spec,
@@ -110,7 +113,7 @@ def condense(reduced: Reduced) -> Condensed:
         direction=_direction(reduced, field),
         grain=schema.grain,
         assignment=schema.assignment,
-        unit_of_analysis="cell",
+        unit_of_analysis=schema.grain.value,
         response=Response("cells", mean + recipe.shift[0], weight.copy(), np.where(weight > 1, sd, 0.0)),
         scale=_scale(reduced),
         factors=factors,
