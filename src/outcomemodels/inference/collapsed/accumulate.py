@@ -70,7 +70,7 @@ class Table:
         self.count = max(self.count, codes.shape[1])
 
     def _shifts(self) -> NDArray[np.int64]:
-        return np.concatenate([[0], np.cumsum(self.widths)[:-1]]).astype(np.int64)
+        return np.asarray(np.cumsum(self.widths) - self.widths, dtype=np.int64)
 
     def _packed(self, codes: NDArray[np.int32]) -> NDArray[np.int64]:
         out = np.empty(codes.shape[1], np.int64)
@@ -112,7 +112,7 @@ class Accumulator:
         DataError
             For values the schema does not allow.
         """
-        recipe, schema = self.recipe, self.recipe.schema
+        recipe = self.recipe
         codes = {n: r.read(column_of(columns, r.field, table), table) for n, r in self.labels.items()}
         numbers = {n: r.read(column_of(columns, r.field, table), table) for n, r in self.numbers.items()}
         y, weight, sd = self._response(columns, table)
@@ -135,7 +135,6 @@ class Accumulator:
         for k, parts in enumerate(self.columns[len(numbers) :], start=1 + len(numbers)):
             z[k] = self._indicator(parts, codes, numbers)
         self._sum(z, weight, sd, codes)
-        del schema
         return rows
 
     def _response(self, columns: Mapping[str, Any], table: str) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -100,7 +100,7 @@ def check_disclosure(reduced: Reduced, *, minimum: int = MINIMUM) -> Disclosure:
         labels=tuple(inside),
         rare=tuple(rare),
         examples=tuple(
-            f"{n[c]:.0f} course{'s' * (n[c] != 1)}: "
+            f"{n[c]:.0f} course{'' if n[c] == 1 else 's'}: "
             + ", ".join(f"{f} {_label(reduced, f, int(reduced.codes[c, i]))}" for i, f in enumerate(names))
             for c in worst
         ),

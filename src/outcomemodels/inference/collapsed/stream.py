@@ -193,7 +193,7 @@ def _keep(path: Path, sums: Accumulator, next_partition: int, done: int, recipe:
 
 def _restored(path: Path, recipe: Recipe, source: Source) -> tuple[Accumulator, int, int]:
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
         head = json.loads(arrays.pop("head").tobytes())
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
