@@ -10,7 +10,7 @@ from scipy import sparse
 
 from outcomemodels.design import UNKNOWN, Column, Crossing, Design, Factor, Number, Response
 from outcomemodels.design.build import NOT_RECORDED, column_parts
-from outcomemodels.design.carrier import Scale
+from outcomemodels.design.response import Scale
 from outcomemodels.design.terms import Terms, batch_of, choose_terms
 from outcomemodels.errors import SpecError
 from outcomemodels.inference.collapsed.cells import FloatArray, Parts, Reduced, column_name

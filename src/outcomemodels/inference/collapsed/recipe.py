@@ -201,6 +201,10 @@ class _Named:
 
 
 def _outcome(main: Schema, schema: Schema, spec: ModelSpec) -> Field:
+    if spec.outcomes:
+        raise SpecError(
+            "several responses cannot be reduced", accepted="one outcome", mend="read the rows and fit them"
+        )
     ends = [
         f.name
         for f in main
@@ -219,7 +223,7 @@ def _outcome(main: Schema, schema: Schema, spec: ModelSpec) -> Field:
             mend="scores in time cannot be reduced yet; read the table and fit it" if in_time else None,
         )
     field = main[spec.outcome]
-    gaussian = field.statistic in (Statistic.VALUE, Statistic.MEAN) and spec.family != "binomial"
+    gaussian = field.statistic in (Statistic.VALUE, Statistic.MEAN) and spec.family in (None, "gaussian")
     if not gaussian or field.kind not in (Kind.CONTINUOUS, Kind.COUNT):
         raise SpecError(
             f"{spec.outcome!r} is not a Gaussian outcome",
