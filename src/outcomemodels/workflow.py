@@ -13,7 +13,7 @@ from outcomemodels.design import Design, Unseen, build_design
 from outcomemodels.design.formula import parse_formula
 from outcomemodels.errors import BlockedError, SpecError
 from outcomemodels.estimands import Answer, Question, answer_from
-from outcomemodels.fitted import Fit, assemble
+from outcomemodels.fitted import Fit, assemble, observed_of
 from outcomemodels.inference.settings import Engine, Sampler, Settings
 from outcomemodels.plugin import LinearModel, OutcomeModel, check_needs, resolve_priors
 from outcomemodels.priors import Prior
@@ -34,7 +34,7 @@ def audit(data: PaulDataset) -> AuditReport:
 def fit(
     data: PaulDataset,
     *,
-    outcome: str = "",
+    outcome: str | Mapping[str, str] = "",
     model: str | OutcomeModel = "paul",
     engine: Engine = "auto",
     seed: int = 1,
@@ -56,8 +56,9 @@ def fit(
     Parameters
     ----------
     data : PaulDataset
-    outcome : str
-        One of ``data.outcomes``; may be left out when the formula names it or there is only one.
+    outcome : str, or mapping of response to str
+        One of ``data.outcomes``; may be left out when the formula names it or there is only one. For a model of several
+        responses, the outcome behind each: ``{"change": "phq9_change", "dropout": "sessions"}``.
     model : str or OutcomeModel
         Name of an installed model (``outcomemodels models``) or the model itself.
     engine : {"auto", "nuts", "collapsed"}
@@ -85,8 +86,11 @@ def fit(
         engine=engine, draws=draws, tune=tune, chains=chains, seed=seed, sampler=sampler, progress=progress
     )
     plugin = load_model(model) if isinstance(model, str) else checked(model)
+    several = tuple(outcome.items()) if isinstance(outcome, Mapping) else ()
+    one = several[0][1] if several else "" if isinstance(outcome, Mapping) else outcome
     spec = ModelSpec(
-        outcome=outcome or _only_outcome(data, formula),
+        outcome=one or _only_outcome(data, formula),
+        outcomes=several,
         model=plugin.info.name,
         family=family,
         covariates=None if covariates is None else tuple(covariates),
@@ -106,8 +110,8 @@ def fit_spec(
     """Fit a :class:`ModelSpec`; ``fit`` with its choices already made. Raises as :func:`fit` does."""
     plugin = load_model(spec.model, options=spec.options) if model is None else model
     chosen = Settings() if settings is None else settings
-    design = build_design(data, spec)
-    check_needs(plugin, design)
+    design = build_design(data, spec, accepts=plugin.info.needs.outcome)
+    check_needs(plugin, design, data)
     seen = consult(data, design, accept=spec.accept)
     priors = resolve_priors(plugin, design, dict(spec.priors))
 
@@ -133,10 +137,11 @@ def prior_predictive(
     from outcomemodels.inference.nuts import sample_prior
 
     plugin = load_model(spec.model, options=spec.options) if model is None else model
-    design = build_design(data, spec)
+    design = build_design(data, spec, accepts=plugin.info.needs.outcome)
+    check_needs(plugin, design, data)
     graph = plugin.build(design, resolve_priors(plugin, design, dict(spec.priors)))
     parameters, outcomes = sample_prior(graph, draws=draws, seed=seed)
-    observed = xr.Dataset() if design.response is None else xr.Dataset({"outcome": ("obs", design.response.y)})
+    observed = observed_of(design)
     return xr.DataTree.from_dict({"prior": parameters, "prior_predictive": outcomes, "observed_data": observed})
 
 
@@ -163,15 +168,16 @@ def ask(fit: Fit, question: Question, *, probability: float = 0.95, seed: int | 
 
     model = _model_of(fit)
     asked = question.counterfactual(fit.design)
+    response = question.response or next(iter(fit.design.targets), "")
     posterior, chosen = fit.posterior, _seed(fit, seed)
     linear = isinstance(model, LinearModel) and model.info.linear
     return answer_from(
         question,
-        asked,
-        expected_draws(model, asked, fit.priors, posterior, seed=chosen),
+        asked.of_response(response),
+        expected_draws(model, asked, fit.priors, posterior, seed=chosen, response=response),
         structure=model.linear(asked, fit.priors) if isinstance(model, LinearModel) and linear else None,
         posterior=posterior,
-        prior_expected=None if linear else prior_draws(model, asked, fit.priors, seed=chosen),
+        prior_expected=None if linear else prior_draws(model, asked, fit.priors, seed=chosen, response=response),
         uses=None if linear else fit.uses,
         verdict=fit.verdict,
         probability=probability,
@@ -183,6 +189,7 @@ def predict(
     rows: Sequence[Mapping[str, str | float | Unseen]] | Question | None = None,
     *,
     what: Literal["expected", "outcome"] = "expected",
+    response: str = "",
     seed: int | None = None,
 ) -> xr.DataArray:
     """Predict rows from a fit: one predicted draw for each posterior draw.
@@ -195,6 +202,8 @@ def predict(
         for numbers. A question stands for its rows, one a treatment. None predicts the fitted rows.
     what : {"expected", "outcome"}
         The expected outcome, or outcomes drawn for new courses.
+    response : str
+        Which of several responses; the first when absent.
     seed : int, optional
         For levels outside the fit and for outcomes; the seed of the fit when absent.
 
@@ -219,15 +228,20 @@ def predict(
         design = rows.counterfactual(design)
     elif rows is not None:
         design = design.at(rows)
-    posterior = fit.posterior
-    drawn = expected_draws(_model_of(fit), design, fit.priors, posterior, seed=_seed(fit, seed), what=what)
+    posterior, name = fit.posterior, response or next(iter(fit.design.targets), "")
+    if isinstance(rows, Question) and not response:
+        name = rows.response or name
+    design_of = design.of_response(name)
+    drawn = expected_draws(
+        _model_of(fit), design, fit.priors, posterior, seed=_seed(fit, seed), what=what, response=name
+    )
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], design.n_obs)
     return xr.DataArray(
         drawn.reshape(shape),
         dims=("chain", "draw", "row"),
         coords={"chain": posterior["chain"].values, "draw": posterior["draw"].values},
         name=what,
-        attrs={"units": design.units},
+        attrs={"units": design_of.units, "outcome": design_of.outcome},
     )
 
 

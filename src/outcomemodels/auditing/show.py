@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
     from outcomemodels.auditing.report import AuditReport
 
-SHARES = ("values recorded", "fields established", "unspecified share", "bridging share", "clients with", "paired")
-
 
 def number(layer: Mapping[str, Any]) -> str:
     """One number with its counts: ``87% (87 of 100)``, ``3.2``, or a dash where nothing can be said."""
     value = layer["value"]
     if value is None:
         return "–"
-    if str(layer["measure"]).startswith(SHARES):
+    if layer.get("share"):
         return f"{value:.0%} ({layer['numerator']:,.0f} of {layer['denominator']:,.0f})"
-    return f"{value:.1f}" if value != round(value) else f"{value:,.0f}"
+    if value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"
 
 
 def text_of(report: AuditReport) -> str:

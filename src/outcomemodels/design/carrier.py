@@ -10,17 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from outcomemodels.design.response import FloatArray, IntArray, OutcomeKind, Response, Scale, Target, scores_of
+from outcomemodels.design.watched import unwatched
 from outcomemodels.errors import QuestionError, SpecError
 from outcomemodels.schema import Assignment, Direction, Facet, Grain
 from outcomemodels.spec import Family
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
 
 
 class Unseen(IntEnum):
@@ -37,28 +35,6 @@ NEW = Unseen.NEW
 """Somebody or somewhere not in the data: drawn from the fitted population."""
 UNKNOWN = Unseen.UNKNOWN
 """One of those in the data, not known which: drawn from the fitted levels by caseload."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """Centre and spread of the response, in its units (logit units for the binomial family)."""
-
-    centre: float
-    spread: float
-
-
-@dataclass(frozen=True, eq=False)
-class Response:
-    """The observed outcome.
-
-    ``kind`` is ``"rows"`` (y is one score), ``"cells"`` (y is the mean of n scores with standard deviation sd) or
-    ``"counts"`` (y events of n trials). All dims (obs,). ``sd`` is NaN except for cells.
-    """
-
-    kind: Literal["rows", "cells", "counts"]
-    y: FloatArray
-    n: FloatArray
-    sd: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +180,14 @@ class Design:
         For counterfactual designs, the design whose levels and crossings hold.
     extended : bool
         For counterfactual designs made by :func:`outcomemodels.design.present`: every code is a level, those outside
-        the fit stand after the fitted ones, and the response holds placeholders.
+        the fit stand after the fitted ones, and the responses hold placeholders.
+    kind : OutcomeKind
+        What the outcome is.
+    levels : tuple of str
+        Of an ordered outcome, lowest first; ``response.y`` holds their codes.
+    targets : mapping of name to Target
+        Several responses, when the model takes several; ``outcome``, ``response`` and the rest are then of the first.
+        A row may lack some of them.
     """
 
     outcome: str
@@ -225,6 +208,9 @@ class Design:
     dropped: Mapping[str, int] = field(default_factory=dict)
     fitted: Design | None = None
     extended: bool = False
+    kind: OutcomeKind = "continuous"
+    levels: tuple[str, ...] = ()
+    targets: Mapping[str, Target] = field(default_factory=dict)
 
     @property
     def n_obs(self) -> int:
@@ -235,6 +221,45 @@ class Design:
     def is_counterfactual(self) -> bool:
         """Whether this design asks rather than fits."""
         return self.fitted is not None
+
+    @property
+    def source(self) -> Design:
+        """The fitted design: this one, or the one a counterfactual design came from."""
+        return self if self.fitted is None else self.fitted
+
+    @property
+    def scores(self) -> FloatArray:
+        """What each level of an ordered outcome counts, dims (level,): its number, or its place from 0."""
+        return scores_of(self.levels)
+
+    def of_response(self, name: str) -> Design:
+        """The design with one of several responses as its outcome; ``""`` is the first, or the only one.
+
+        Raises
+        ------
+        QuestionError
+            If there is no such response.
+        """
+        if not name and not self.targets:
+            return self
+        if name and name not in self.targets:
+            raise QuestionError(
+                f"the fit has no response {name!r}",
+                facet="outcome",
+                accepted=", ".join(self.targets) or f"none by name; its only outcome is {self.outcome!r}",
+            )
+        target = self.targets[name or next(iter(self.targets))]
+        return replace(
+            self,
+            outcome=target.outcome,
+            kind=target.kind,
+            levels=target.levels,
+            units=target.units,
+            direction=target.direction,
+            scale=target.scale,
+            response=None if self.response is None else target.response,
+            fitted=None if self.fitted is None else self.fitted.of_response(name),
+        )
 
     def factor(self, name: str) -> Factor:
         """Return the factor called ``name``.
@@ -342,9 +367,13 @@ class Design:
 
     @property
     def coords(self) -> dict[str, Any]:
-        """Coordinates for a graph: obs, coefficient, one dim per labelled field and per crossing used by a batch."""
+        """Coordinates for a graph: obs, coefficient, one dim per labelled field and per crossing used by a batch.
+
+        With several responses, ``obs_<name>`` are the rows in which each was observed.
+        """
         out: dict[str, Any] = {"obs": np.arange(self.n_obs), "coefficient": [c.name for c in self.columns]}
         out |= {name: list(factor.levels) for name, factor in unwatched(self.factors).items()}
+        out |= {f"obs_{name}": target.rows for name, target in self.targets.items()}
         for batch in self.batches:
             crossing = self._crossing(batch.by)
             out[crossing.dim] = list(crossing.labels)
@@ -385,39 +414,6 @@ class Design:
             fitted=fitted,
             extended=False,
         )
-
-
-class Watched[T](dict[str, T]):
-    """A mapping that notes which entries are taken; walking over all of them notes them all."""
-
-    def __init__(self, entries: Mapping[str, T]) -> None:
-        super().__init__(entries)
-        self.taken: set[str] = set()
-
-    def __getitem__(self, name: str) -> T:
-        self.taken.add(name)
-        return super().__getitem__(name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """As of a dict, noted."""
-        if name in self:
-            self.taken.add(name)
-        return super().get(name, default)
-
-    def values(self) -> Any:
-        """As of a dict, all noted."""
-        self.taken.update(self)
-        return super().values()
-
-    def items(self) -> Any:
-        """As of a dict, all noted."""
-        self.taken.update(self)
-        return super().items()
-
-
-def unwatched[T](entries: Mapping[str, T]) -> Mapping[str, T]:
-    """The same entries, where taking them is not noted."""
-    return dict(dict.items(entries)) if isinstance(entries, Watched) else entries
 
 
 def _codes(factor: Factor, rows: Sequence[Mapping[str, str | float | Unseen]]) -> IntArray:
