@@ -7,17 +7,17 @@ import pymc as pm
 import pytensor.tensor as pt
 
 
-def half(name, prior, **shape):
+def half(name, prior):
     """A prior of a standard deviation as a PyMC variable."""
     match prior["prior"]:
         case "half_normal":
-            return pm.HalfNormal(name, prior["scale"], **shape)
+            return pm.HalfNormal(name, prior["scale"])
         case "half_student_t":
-            return pm.HalfStudentT(name, nu=prior["df"], sigma=prior["scale"], **shape)
+            return pm.HalfStudentT(name, nu=prior["df"], sigma=prior["scale"])
         case "exponential":
-            return pm.Exponential(name, prior["rate"], **shape)
+            return pm.Exponential(name, prior["rate"])
         case "pc":
-            return pm.Exponential(name, -np.log(prior["tail"]) / prior["upper"], **shape)
+            return pm.Exponential(name, -np.log(prior["tail"]) / prior["upper"])
         case "constant":
             return pm.Deterministic(name, pt.constant(prior["value"]))
         case other:
