@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from outcomemodels.auditing.report import AuditReport
 
 FIVE = ("treatment", "deliverer", "client", "problem", "functioning")
 """The columns that critics of routine data name: each is called fuzzy; here each has its numbers."""
@@ -32,6 +31,8 @@ SIGNS = {
 def number(layer: Mapping[str, Any]) -> str:
     """One number with its counts: ``87% (87 of 100)``, ``3.2``, or a dash where nothing can be said."""
     value = layer["value"]
+    if layer.get("share") and (layer["numerator"] is None or layer["denominator"] is None):
+        return "suppressed"
     if value is None:
         return "–"
     if layer.get("share"):
@@ -60,6 +61,8 @@ def five_columns(plain: Mapping[str, Any]) -> list[tuple[str, list[str], list[st
 def _short(layer: Mapping[str, Any]) -> str:
     if layer["value"] is None:
         return "nothing"
+    if None in (layer["numerator"], layer["denominator"]) and layer.get("share"):
+        return number(layer)
     if layer["measure"].startswith("bridging"):
         return f"{layer['numerator']:,.0f} of {layer['denominator']:,.0f} bridge"
     if layer["measure"].startswith("Cramér"):
@@ -67,44 +70,44 @@ def _short(layer: Mapping[str, Any]) -> str:
     return number(layer)
 
 
-def text_of(report: AuditReport) -> str:
+def text_of(plain: Mapping[str, Any]) -> str:
     """The audit as plain text."""
     from rich.console import Console
 
     buffer = io.StringIO()
-    _print(report, Console(file=buffer, width=120, no_color=True))
+    _print(plain, Console(file=buffer, width=120, no_color=True))
     return buffer.getvalue().rstrip()
 
 
-def print_report(report: AuditReport) -> None:
+def print_report(plain: Mapping[str, Any]) -> None:
     """Print the audit to the terminal."""
     from rich.console import Console
 
-    _print(report, Console())
+    _print(plain, Console())
 
 
-def _print(report: AuditReport, console: Console) -> None:
+def _print(plain: Mapping[str, Any], console: Console) -> None:
     from rich.table import Table
 
-    plain = report.to_dict()
-    console.print(f"Audit of {report.name}: {report.n:,} rows ({report.grain}). {report.title}", markup=False)
+    head = f"Audit of {plain['name']}: {_count(plain['n'])} rows ({plain['grain']}). {plain['title']}"
+    console.print(head, markup=False)
     first = Table("column", *(head for head, _ in SUMMARY), "rules broken", title="The five columns in numbers")
     for column, cells, rules in five_columns(plain):
         first.add_row(column, *cells, "; ".join(rules) or "none")
     console.print(first)
     for finding in plain["findings"]:
         console.print(f"{finding['level'].upper():5} {finding['name']}: {finding['sentence']}", markup=False)
-    steps = " → ".join(f"{s['left']:,} {s['requirement']}" for s in plain["waterfall"])
+    steps = " → ".join(f"{_count(s['left'])} {s['requirement']}" for s in plain["waterfall"])
     console.print(steps, markup=False)
-    nodes = [node.to_dict() for node in report.lattice()]
+    nodes = plain.get("lattice", ())
     if nodes:
         console.print("\nWhich questions can be answered, coarse to fine:", markup=False)
         for node in nodes:
             gate = f" ({node['gate']})" if node["gate"] else ""
             console.print(f"  {SIGNS[node['answerable']]} {node['label']} {node['answerable']}{gate}", markup=False)
-    idle = [cost for cost in report.costs() if cost.serves_none]
+    idle = [cost for cost in plain.get("costs", ()) if cost["serves_none"]]
     if idle:
-        what = "; ".join(f"{cost.field} ({cost.why})" for cost in idle)
+        what = "; ".join(f"{cost['field']} ({cost['why']})" for cost in idle)
         console.print(f"Fields that serve no question: {what}", markup=False)
     table = Table("column", "layer", "measure", "number", "what it says", title="Every number")
     last = ""
@@ -113,6 +116,8 @@ def _print(report: AuditReport, console: Console) -> None:
         last = layer["column"]
         table.add_row(column, layer["layer"], layer["measure"], number(layer), layer["sentence"])
     console.print(table)
+    if "suppression" in plain:
+        console.print(plain["suppression"], markup=False)
 
 
 def html_of(plain: Mapping[str, Any]) -> str:
@@ -136,7 +141,8 @@ def html_of(plain: Mapping[str, Any]) -> str:
         f"<em>Rule: {_e(f['rule'])}.</em>{' ' + _e(f['mend']) + '.' if f['mend'] else ''}</li>"
         for f in plain["findings"]
     )
-    steps = "".join(f"<li>{s['left']:,} {_e(s['requirement'])}</li>" for s in plain["waterfall"])
+    steps = "".join(f"<li>{_count(s['left'])} {_e(s['requirement'])}</li>" for s in plain["waterfall"])
+    note = f"<p class='note'>{_e(plain['suppression'])}</p>" if "suppression" in plain else ""
     return (
         _table("audit-columns", "The five columns in numbers", heads, first)
         + _lattice(plain.get("lattice", ()))
@@ -146,12 +152,14 @@ def html_of(plain: Mapping[str, Any]) -> str:
         + _table("audit", "What is recorded in each of Paul's columns",
                  ("column", "layer", "measure", "number", "what it says", "rule broken"), rows)
         + "</details>"
+        + note
     )  # fmt: skip
 
 
 def _table(name: str, caption: str, heads: tuple[str, ...], rows: str) -> str:
     head = "".join(f"<th scope='col'>{_e(h)}</th>" for h in heads)
-    return f"<table class='{name}'><caption>{_e(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    top = f"<caption>{_e(caption)}</caption><thead><tr>{head}</tr></thead>"
+    return f"<table class='{name}'>{top}<tbody>{rows}</tbody></table>"
 
 
 def _lattice(nodes: Any) -> str:
@@ -168,7 +176,7 @@ def _costs(costs: Any) -> str:
     if not costs:
         return ""
     rows = "".join(
-        f"<tr><th scope='row'>{_e(c['field'])}</th><td>{c['recorded']:,}</td>"
+        f"<tr><th scope='row'>{_e(c['field'])}</th><td>{_count(c['recorded'])}</td>"
         f"<td>{_e(', '.join(c['serves']) or 'none')}</td>"
         f"<td>{_width(c['width_without'])}</td><td>{_e(c['why'])}</td></tr>"
         for c in costs
@@ -180,6 +188,10 @@ def _costs(costs: Any) -> str:
 
 def _width(value: float | None) -> str:
     return "–" if value is None else f"{value - 1:.1%} wider"
+
+
+def _count(n: float | None) -> str:
+    return "few" if n is None else f"{n:,.0f}"
 
 
 def _e(text: object) -> str:

@@ -159,3 +159,40 @@ def _progress() -> Callable[[int, int], None]:
             click.echo(f"  {made:,} of {wanted:,} referrals", err=True)
 
     return tell
+
+
+@simulate.command(
+    epilog="\b\nExample:\n  outcomemodels simulate nhs --referrals 2e4 --out world"
+    "\n  outcomemodels fit world --outcome phq9_last --out fit.nc"
+    "\n  outcomemodels simulate compare fit.nc world"
+)
+@click.argument("fit_file", metavar="FIT", type=click.Path(path_type=Path))
+@click.argument("truth_folder", metavar="WORLD", type=click.Path(path_type=Path))
+@click.option("--problem", "problems", multiple=True, help="Problem; repeat for several. Without it, the commonest.")
+@click.option(
+    "--quantity", type=click.Choice(["completed", "last_phq9", "last_gad7", "recovered"]), help="Which truth."
+)
+@click.option(
+    "--among", type=click.Choice(["finishers", "entered", "referred"]), default="finishers", show_default=True
+)
+@json_option
+def compare(
+    fit_file: Path,
+    truth_folder: Path,
+    problems: tuple[str, ...],
+    quantity: Literal["completed", "last_phq9", "last_gad7", "recovered"] | None,
+    among: Literal["finishers", "entered", "referred"],
+    as_json: bool,
+) -> None:
+    """Hold the answers of a saved FIT against the truth of the simulated WORLD its data came from."""
+    from outcomemodels.data.nhs_simulation.truth import load_truth
+    from outcomemodels.estimands import Question
+    from outcomemodels.estimands.against_truth import compare_with_truth
+    from outcomemodels.reporting import default_questions
+    from outcomemodels.workflow import ask, load_fit
+
+    truth = load_truth(truth_folder)
+    fitted = load_fit(fit_file)
+    asked = tuple(Question(problem=p) for p in problems) or default_questions(fitted.design)
+    found = compare_with_truth([ask(fitted, q) for q in asked], truth, quantity=quantity, among=among)
+    click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from outcomemodels.data.nhs_simulation.benefit import arrived
+from outcomemodels.data.nhs_simulation.benefit import arrived, gad7_more
 from outcomemodels.data.nhs_simulation.codes import MEASURE, PROBLEMS, WSAS_ITEMS
 from outcomemodels.data.nhs_simulation.parameters import Parameters
 from outcomemodels.data.nhs_simulation.records import Descriptors
@@ -93,7 +93,8 @@ def draw_scores(
         noise.phq9[0, ref] + rng.normal(0, 1, n) * (kind == 0),
     )
     index = at_session + 1
-    gad7 = noise.gad7[index, ref] - p["benefit.gad7_ratio"] * gain + 0.8 * jitter
+    more = gad7_more(p, people)[ref] * np.where(at_session >= 0, np.where(step, np.maximum(share, 0.6), share), 0)
+    gad7 = noise.gad7[index, ref] - p["benefit.gad7_ratio"] * gain - more + 0.8 * jitter
     offered = (rng.random(n) < p["measure.recorded"]) | (index <= 0)
     inside = (visit >= 0) & ~visits.online[np.maximum(visit, 0)]
     outcome = ~after

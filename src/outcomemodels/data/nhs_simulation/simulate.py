@@ -31,6 +31,7 @@ from outcomemodels.data.nhs_simulation.tables import (
     referral_tables,
     therapists,
 )
+from outcomemodels.data.nhs_simulation.truth import FORMAT
 from outcomemodels.data.nhs_simulation.truth_tables import After, after_discharge, client_truth, staff_truth
 from outcomemodels.data.nhs_simulation.visits import draw_visits
 from outcomemodels.data.nhs_simulation.world import World, build_world
@@ -41,7 +42,7 @@ IntArray = NDArray[np.int64]
 Version = Literal["2.0", "2.1"]
 CHUNK = 25_000
 """People simulated at once; part of what a seed means, so it does not change within a version."""
-FORMAT = "outcomemodels.NhsTruth/1"
+
 _WINDOWS = {"2.0": (date(2020, 9, 1), 12), "2.1": (date(2022, 4, 1), 12)}
 
 

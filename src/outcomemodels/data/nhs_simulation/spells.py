@@ -17,6 +17,7 @@ from outcomemodels.data.nhs_simulation.benefit import (
     benefit,
     draw_noise,
     expected_end,
+    gad7_more,
     give,
     last_gad7,
     leaving,
@@ -159,7 +160,7 @@ def _every_treatment(
     dropped = np.empty((k, n), dtype=bool)
     path = np.zeros((SESSIONS, n), dtype=np.int8)
     size_given, plan_given, who_given = np.empty(n), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    leave, u = leaving(p, people), rng.random(n)
+    leave, more, u = leaving(p, people), gad7_more(p, people), rng.random(n)
     cols = np.arange(n)
     for a in range(k):
         plan = planned(p, noise, a)
@@ -169,7 +170,7 @@ def _every_treatment(
         delivered = size + world.benefit_of(who) + world.effect[people.service]
         course = give(p, noise, delivered, plan, leave, bool(HIGH[a]))
         last9[a] = course.path[course.attended - 1, cols]
-        last7[a] = last_gad7(p, noise, course, bool(HIGH[a]))
+        last7[a] = last_gad7(p, noise, course, more, bool(HIGH[a]))
         attended[a], dropped[a] = course.attended, course.dropped
         mine = np.flatnonzero(arm == a)
         path[: len(course.path), mine] = course.path[:, mine]
