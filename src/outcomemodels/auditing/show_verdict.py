@@ -10,26 +10,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from outcomemodels.auditing.verdict import QuestionVerdict
-
 MOST = 6
 """Comparisons shown in full."""
 
 
-def text_of_verdict(verdict: QuestionVerdict) -> str:
+def text_of_verdict(plain: Mapping[str, Any]) -> str:
     """The verdict as plain text."""
     from rich.console import Console
 
     buffer = io.StringIO()
-    _print(verdict.to_dict(), Console(file=buffer, width=110, no_color=True))
+    _print(plain, Console(file=buffer, width=110, no_color=True))
     return buffer.getvalue().rstrip()
 
 
-def print_verdict(verdict: QuestionVerdict) -> None:
+def print_verdict(plain: Mapping[str, Any]) -> None:
     """Print the verdict to the terminal."""
     from rich.console import Console
 
-    _print(verdict.to_dict(), Console())
+    _print(plain, Console())
 
 
 def weakest_of(plain: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -54,11 +52,13 @@ def _print(plain: Mapping[str, Any], console: Console) -> None:
         table.add_row(gate["name"], "passes" if gate["passed"] else "FAILS", gate["sentence"], gate["rule"])
     console.print(table)
     for assumed in weakest["assumptions"]:
-        console.print(f"  assumes that {assumed}", markup=False)
+        console.print(f"  assumed: {assumed}", markup=False)
     for better in plain["improvements"]:
         console.print(f"  would help: {better['sentence']}", markup=False)
-    steps = " → ".join(f"{s['left']:,} {s['requirement']}" for s in plain["waterfall"])
+    steps = " → ".join(f"{_count(s['left'])} {s['requirement']}" for s in plain["waterfall"])
     console.print(steps, markup=False)
+    if "suppression" in plain:
+        console.print(plain["suppression"], markup=False)
 
 
 def html_of_verdict(plain: Mapping[str, Any]) -> str:
@@ -80,7 +80,7 @@ def html_of_verdict(plain: Mapping[str, Any]) -> str:
         ) + "</ul>"  # fmt: skip
     assumed = "".join(f"<li>{_e(a)}</li>" for a in weakest["assumptions"])
     better = "".join(f"<li>{_e(i['sentence'])}</li>" for i in plain["improvements"])
-    steps = "".join(f"<li>{s['left']:,} {_e(s['requirement'])}</li>" for s in plain["waterfall"])
+    steps = "".join(f"<li>{_count(s['left'])} {_e(s['requirement'])}</li>" for s in plain["waterfall"])
     head = "".join(f"<th scope='col'>{h}</th>" for h in ("gate", "verdict", "what was found", "rule"))
     return (
         f"<div class='verdict'><p>{_e(plain['question'])}</p>"
@@ -91,6 +91,10 @@ def html_of_verdict(plain: Mapping[str, Any]) -> str:
         + (f"<p>What would help:</p><ul class='improvements'>{better}</ul>" if better else "")
         + f"<ol class='waterfall'>{steps}</ol></div>"
     )
+
+
+def _count(n: float | None) -> str:
+    return "few" if n is None else f"{n:,.0f}"
 
 
 def _capital(text: str) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from outcomemodels.auditing.improving import Improvement
     from outcomemodels.auditing.waterfall import Step
+    from outcomemodels.outcomes.suppression import Disclosure
 
 _AFTER: tuple[Callable[[Ground, Target], Gate], ...] = (connected, overlapping, precise, verified, followed)
 
@@ -157,16 +158,17 @@ class QuestionVerdict:
             "improvements": [i.to_dict() for i in self.improvements],
         }
 
-    def show(self) -> None:
-        """Print the verdict to the terminal."""
+    def show(self, *, disclosure: Disclosure | None = None) -> None:
+        """Print the verdict to the terminal; with a ``disclosure``, small counts are hidden."""
         from outcomemodels.auditing.show_verdict import print_verdict
 
-        print_verdict(self)
+        plain = self.to_dict()
+        print_verdict(plain if disclosure is None else {**disclosure.plain(plain), "suppression": disclosure.note})
 
     def __repr__(self) -> str:
         from outcomemodels.auditing.show_verdict import text_of_verdict
 
-        return text_of_verdict(self)
+        return text_of_verdict(self.to_dict())
 
     def _repr_html_(self) -> str:
         from outcomemodels.auditing.show_verdict import html_of_verdict
