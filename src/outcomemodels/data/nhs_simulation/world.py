@@ -28,8 +28,8 @@ class World:
     Parameters
     ----------
     weight, effect, wait, lean, unspecified, accuracy, tilt : ndarray, dims (service,)
-        Share of referrals; points of benefit; log waiting time; logit of high intensity; logits of an unspecified and
-        of a right descriptor; tilt of deprivation.
+        Share of referrals; points of benefit; log waiting time; logit of high intensity; logits added to an unspecified
+        and to a right descriptor; tilt of deprivation.
     therapist_service, therapist_role, therapist_state : ndarray of int, dims (therapist,)
     therapist_effect : ndarray, dims (therapist,)
         Points of benefit of a whole course.
@@ -96,7 +96,7 @@ def build_world(p: Parameters, referrals: int, rng: np.random.Generator) -> Worl
         effect=rng.normal(0, p["service.sd"], n),
         wait=rng.normal(0, p["service.wait_sd"], n),
         lean=rng.normal(0, p["service.lean_sd"], n),
-        unspecified=rng.normal(_logit(p["problem.unspecified"]), p["service.descriptor_sd"], n),
+        unspecified=rng.normal(0, p["service.descriptor_sd"], n),
         accuracy=rng.normal(0, p["service.accuracy_sd"], n),
         tilt=rng.normal(0, p["service.deprivation_sd"], n),
         therapist_service=service,
@@ -145,7 +145,3 @@ def _therapists(
         gives[:, a] = np.isin(role, roles) & (further[:, a] | (not some))
     gives[:, ARM_LABELS.index("EMDR")] = (role == CBT) & (rng.random(n) < p["therapist.emdr_trained"])
     return service, role.astype(np.int64), state.astype(np.int64), effect, gives
-
-
-def _logit(x: float) -> float:
-    return float(np.log(x / (1 - x)))
