@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from outcomemodels.data.dataset import PaulDataset
     from outcomemodels.data.embedded import load
     from outcomemodels.data.nhs_annual import read_nhs_annual
+    from outcomemodels.data.nhs_dataset.read import read_nhs_dataset, read_nhs_records
     from outcomemodels.data.read import read
     from outcomemodels.design import NEW, UNKNOWN
     from outcomemodels.errors import OutcomeModelsError
@@ -30,6 +31,8 @@ _HOMES = {
     "read": "outcomemodels.data.read",
     "load": "outcomemodels.data.embedded",
     "read_nhs_annual": "outcomemodels.data.nhs_annual",
+    "read_nhs_dataset": "outcomemodels.data.nhs_dataset.read",
+    "read_nhs_records": "outcomemodels.data.nhs_dataset.read",
     "audit": "outcomemodels.workflow",
     "fit": "outcomemodels.workflow",
     "prior_predictive": "outcomemodels.workflow",
@@ -55,6 +58,8 @@ __all__ = [
     "read",
     "load",
     "read_nhs_annual",
+    "read_nhs_dataset",
+    "read_nhs_records",
     "audit",
     "fit",
     "prior_predictive",

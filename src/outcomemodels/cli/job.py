@@ -113,8 +113,8 @@ def run(
 ) -> None:
     """Read SOURCE, audit it, fit the model, ask the question and write the report.
 
-    SOURCE is a table (csv, parquet, …; with --schema), a saved data set, a folder of NHS annual tables, or the name
-    of a known data set. Without it, the embedded Beat the Blues trial is used.
+    SOURCE is a table (csv, parquet, …; with --schema), a saved data set, a folder of NHS annual tables or of
+    record-level IDS tables, or the name of a known data set. Without it, the embedded Beat the Blues trial is used.
     """
     asked = questions(
         problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,

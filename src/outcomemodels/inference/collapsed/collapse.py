@@ -23,6 +23,7 @@ from scipy.linalg import lapack
 from outcomemodels.inference.collapsed.layout import FloatArray, IntArray
 from outcomemodels.inference.collapsed.plan import Plan, make_plan, response_places
 from outcomemodels.inference.collapsed.stats import Statistics
+from outcomemodels.inference.collapsed.window import Window
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -133,6 +134,12 @@ class Collapsed:
         """
         from outcomemodels.inference.collapsed.kernels import covariances
 
+        if self.window is not None:
+            from outcomemodels.inference.collapsed import scalar
+
+            found = scalar.gradient(self, at)
+            if found is not None:
+                return found
         f = self.factor(at)
         stats, plan, layout = self.stats, self.plan, self.stats.layout
         if not np.isfinite(f.log_density):
@@ -220,6 +227,19 @@ class Collapsed:
         mean[layout.fixed] += self.stats.offset
         return Moments(mean, variance)
 
+    @cached_property
+    def window(self) -> Window | None:
+        """The interpolated Schur complement; None where it does not apply (see :mod:`.window`)."""
+        if not self.plan.is_scalar or len(self.stats.noise) != 1 or not len(self.plan.kept):
+            return None
+        D, B, A, _ = self._single
+        return Window.of(self.plan, D, B, A)
+
+    @property
+    def single_square(self) -> float:
+        """R'Wr of the only variance class."""
+        return float(self._single[3])
+
     # --- the data at given class variances -----------------------------------------------------------------
 
     @cached_property
@@ -275,7 +295,7 @@ class Collapsed:
         return u
 
     @cached_property
-    def _kept_blocks(self) -> tuple[tuple[int, slice], ...]:
+    def kept_blocks(self) -> tuple[tuple[int, slice], ...]:
         """Kept blocks and their places among the kept variables; the fixed columns come last."""
         out, start = [], 0
         for k, (levels, q) in enumerate(zip(self.stats.layout.levels, self.stats.layout.widths, strict=True)):
@@ -287,7 +307,7 @@ class Collapsed:
     def _unwhiten_kept(self, z: FloatArray, at: Variances) -> FloatArray:
         """Like :meth:`_unwhiten` for the kept variables along the last axis."""
         u = np.array(z, dtype=float)
-        for k, where in self._kept_blocks:
+        for k, where in self.kept_blocks:
             L = at.factors[k]
             part = u[..., where]
             u[..., where] = part * L[0, 0] if len(L) == 1 else (part.reshape(-1, len(L)) @ L.T).reshape(part.shape)
@@ -302,16 +322,16 @@ class Collapsed:
     def _whiten(self, T: FloatArray, at: Variances) -> FloatArray:
         """L'T for the kept variables on both sides; the last row is the response's. Lower triangle given."""
         m = len(self.plan.kept)
-        if all(len(at.factors[k]) == 1 for k, _ in self._kept_blocks):
+        if all(len(at.factors[k]) == 1 for k, _ in self.kept_blocks):
             scale = np.ones(m + 1)
-            for k, where in self._kept_blocks:
+            for k, where in self.kept_blocks:
                 scale[where] = at.factors[k][0, 0]
             scale[m - len(self.fixed_sd) : m] = self.fixed_sd
             return T * scale[:, None] * scale
         full = np.tril(T) + np.tril(T, -1).T
         for _ in range(2):
             full = np.ascontiguousarray(full.T)
-            for k, where in self._kept_blocks:
+            for k, where in self.kept_blocks:
                 L = at.factors[k]
                 part = full[:, where]
                 full[:, where] = (part.reshape(-1, len(L)) @ L).reshape(part.shape)

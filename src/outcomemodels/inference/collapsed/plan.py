@@ -169,6 +169,14 @@ def _choose(stats: Statistics) -> tuple[int, ...]:
     return tuple(sorted(best))
 
 
+def _distinct(keys: IntArray) -> IntArray:
+    """Ascending without repeats; a sort of keys that lie mostly in order is quicker than hashing them."""
+    if not len(keys):
+        return keys
+    keys = np.sort(keys, kind="stable")
+    return np.asarray(keys[np.concatenate([[True], keys[1:] != keys[:-1]])])
+
+
 def _clusters(stats: Statistics, blocks: tuple[int, ...]) -> tuple[IntArray, IntArray, IntArray, IntArray, float]:
     """Effects, their clusters, pairs (cluster, kept variable met) in order, and the cost of a density."""
     layout = stats.layout
@@ -194,7 +202,7 @@ def _clusters(stats: Statistics, blocks: tuple[int, ...]) -> tuple[IntArray, Int
     mixed = inside[i] != inside[j]
     inner = np.where(inside[i[mixed]], i[mixed], j[mixed])
     outer = np.where(inside[i[mixed]], j[mixed], i[mixed])
-    pairs = np.unique(cluster[number[inner]] * max(p, 1) + outer)
+    pairs = _distinct(cluster[number[inner]] * max(p, 1) + outer)
     met_cluster, met_variable = pairs // max(p, 1), pairs % max(p, 1)
     size = np.bincount(cluster, minlength=count).astype(float)
     met = np.bincount(met_cluster, minlength=count).astype(float)

@@ -14,6 +14,7 @@ from outcomemodels.inference.collapsed.collapse import Collapsed
 from outcomemodels.inference.collapsed.diagnose import judge, report
 from outcomemodels.inference.collapsed.layout import FloatArray
 from outcomemodels.inference.collapsed.parameters import Parameters
+from outcomemodels.inference.collapsed.scalar import draws as scalar_draws
 from outcomemodels.inference.collapsed.stats import Statistics, statistics
 from outcomemodels.inference.collapsed.theta import ThetaSample, sample_theta
 from outcomemodels.inference.collapsed.weights import resample
@@ -121,12 +122,18 @@ def draw_variables(
 ) -> FloatArray:
     """Exact draws of effects then coefficients, one for each chosen point; dims (draw, variable)."""
     out = np.empty((len(chosen), engine.stats.layout.size))
-    unique, inverse = np.unique(chosen, return_inverse=True)
+    unique, inverse, counts = np.unique(chosen, return_inverse=True, return_counts=True)
     order = np.argsort(inverse, kind="stable")
-    ends = np.concatenate([[0], np.cumsum(np.bincount(inverse, minlength=len(unique)))])
-    for i, point in enumerate(unique):
+    points = [parameters.variances(weighed.points[point]) for point in unique]
+    if engine.window is not None:
+        drawn = scalar_draws(engine, points, counts.astype(np.int64), rng)
+        if drawn is not None:
+            out[order] = drawn
+            return out
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    for i, at in enumerate(points):
         where = order[ends[i] : ends[i + 1]]
-        out[where] = engine.draw(parameters.variances(weighed.points[point]), rng, len(where))
+        out[where] = engine.draw(at, rng, len(where))
     return out
 
 

@@ -20,9 +20,10 @@ from scipy.stats import qmc
 
 from outcomemodels.errors import FitError
 from outcomemodels.inference.collapsed.collapse import Collapsed
-from outcomemodels.inference.collapsed.layout import FloatArray
+from outcomemodels.inference.collapsed.layout import FloatArray, IntArray
 from outcomemodels.inference.collapsed.parameters import Parameters
 from outcomemodels.inference.collapsed.weights import kish, smooth
+from outcomemodels.inference.collapsed.window import in_threads
 
 SCRAMBLES = 4
 DF = 8.0
@@ -121,9 +122,7 @@ def find_mode(parameters: Parameters, engine: Collapsed) -> tuple[FloatArray, Fl
             accepted="a response with finite variance, and priors that allow noise above zero",
         )
     used = 1
-    curvature = _curvature(parameters, engine, start, slope)
-    used += len(start)
-    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(curvature)), 1.0))
+    scale = 1 / np.sqrt(parameters.rough_curvature(engine, start))
 
     def objective(x: FloatArray) -> tuple[float, FloatArray]:
         nonlocal used
@@ -151,14 +150,15 @@ def find_mode(parameters: Parameters, engine: Collapsed) -> tuple[FloatArray, Fl
 
 
 def _curvature(parameters: Parameters, engine: Collapsed, at: FloatArray, slope: FloatArray) -> FloatArray:
-    """Negative Hessian from one-sided differences of the gradient; step in units of a rough posterior SD."""
-    d = len(at)
+    """Negative Hessian from one-sided differences of the gradient, on all cores."""
+    d, h = len(at), 1e-4
     out = np.zeros((d, d))
-    for i in range(d):
-        h = 1e-4
-        moved = at.copy()
-        moved[i] += h
-        out[i] = -(parameters.gradient(engine, moved)[1] - slope) / h
+
+    def run(rows: IntArray) -> None:
+        for i in rows:
+            out[i] = -(parameters.gradient(engine, at + h * np.eye(d)[i])[1] - slope) / h
+
+    in_threads(run, d)
     return (out + out.T) / 2
 
 
@@ -168,16 +168,16 @@ def _positive(hessian: FloatArray) -> FloatArray:
     return np.asarray((axes * np.maximum(value, 0.5)) @ axes.T)
 
 
-def split_component(log_density: Callable[[FloatArray], float], mode: FloatArray, hessian: FloatArray) -> Component:
+def split_component(
+    log_density: Callable[[FloatArray], FloatArray], mode: FloatArray, hessian: FloatArray
+) -> Component:
     """Component at the mode with left and right scales found by probing each axis."""
     value, axes = np.linalg.eigh(hessian)
     sd = 1 / np.sqrt(value)
-    top = log_density(mode)
-    sides = np.ones((2, len(mode)))
-    for i in range(len(mode)):
-        for side, sign in enumerate((-1.0, 1.0)):
-            drop = top - log_density(mode + sign * 1.5 * sd[i] * axes[:, i])
-            sides[side, i] = np.clip(np.sqrt(1.125 / max(drop, 1e-3)), 0.5, 2.5)
+    steps = 1.5 * (axes * sd).T
+    found = log_density(np.concatenate([mode[None], mode - steps, mode + steps]))
+    drop = found[0] - found[1:].reshape(2, len(mode))
+    sides = np.clip(np.sqrt(1.125 / np.maximum(drop, 1e-3)), 0.5, 2.5)
     return Component(mode, axes, 1.05 * sd * sides[0], 1.05 * sd * sides[1])
 
 
@@ -207,7 +207,6 @@ def sample_theta(
     *,
     seed: int,
     points: int = 1024,
-    evaluate: Callable[[FloatArray], FloatArray] | None = None,
 ) -> ThetaSample:
     """Importance sample of the variance parameters.
 
@@ -218,8 +217,6 @@ def sample_theta(
     seed : int
     points : int
         Densities in each round; rounded up to a power of two per scramble.
-    evaluate : callable, optional
-        Log posterior of many points at once, dims (point, coordinate) to (point,).
     """
     d = len(parameters.coordinates)
     if d == 0:
@@ -227,15 +224,12 @@ def sample_theta(
         stage = Stage("no free variance parameters", 1, -np.inf, np.inf)
         return ThetaSample(np.zeros((1, 0)), np.ones(1), np.zeros(1, int), -np.inf, np.inf, (stage,), 1, value, "fixed")
 
-    def one(eta: FloatArray) -> float:
-        return parameters.log_posterior(engine, eta)
-
     def many(etas: FloatArray) -> FloatArray:
-        return np.array([one(e) for e in etas]) if evaluate is None else evaluate(etas)
+        return parameters.log_posteriors(engine, etas)
 
     mode, hessian, gradients = find_mode(parameters, engine)
     used = 3 * gradients + 2 * d + 1
-    components = [split_component(one, mode, hessian)]
+    components = [split_component(many, mode, hessian)]
     seeds = np.random.SeedSequence(seed)
     each = 1 << max(4, int(np.ceil(np.log2(points / SCRAMBLES))))
     first = max(each // 4, 32)
