@@ -41,7 +41,7 @@ def test_persons_and_repeat_referrals(row):
     assert row["PW1", "employment"] == "unemployed, seeking work"
     assert row["PW3", "employment"] == "employed"
     assert row["PW1", "deprivation"] == 3
-    assert row["PW1", "years_since_onset"] == pytest.approx(2, abs=0.01)
+    assert row["PW1", "chronicity"] == "2 to 5 years"
 
 
 def test_contacts_are_counted_once_and_only_treatment(row):

@@ -191,7 +191,7 @@ def _number(text: str, low: float, high: float) -> tuple[float, int]:
         value = float(found)
     except ValueError:
         return math.nan, Vodim.INVALID
-    return (value, Vodim.VALID) if low <= value <= high else (math.nan, Vodim.INVALID)
+    return (value, Vodim.VALID) if low <= value <= high and abs(value) < 1e30 else (math.nan, Vodim.INVALID)
 
 
 def days(array: Any) -> tuple[NDArray[np.int32], Classes]:
