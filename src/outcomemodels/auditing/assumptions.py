@@ -30,10 +30,10 @@ def assumptions_of(ground: Ground, target: Target, gates: tuple[Gate, ...]) -> t
     if unknown > 0.005:
         out.append(f"those whose outcome is unknown ({unknown:.0%}) fare like those of the same recorded values")
     elif not courses.randomised:
-        known = passed.get("followed up", True)
+        stayed = passed.get("followed up", True)
         out.append(
             "the file holds everyone who began, also those who left early"
-            if known
+            if stayed
             else "those who left early would have ended like those of the same recorded values who stayed"
         )
     if target.problem is not None and courses.problem is not None and not passed.get("verified", True):
