@@ -8,6 +8,7 @@ import pytest
 
 import outcomemodels as om
 from outcomemodels.data.nhs_simulation.simulate import simulate_nhs
+from outcomemodels.errors import DataError
 
 
 def differences(folder) -> dict[str, int]:
@@ -53,3 +54,13 @@ def test_every_flag_of_every_referral(tmp_path, version, dirty, kind):
     found = differences(folder)
     assert len(found) > 25
     assert {name: n for name, n in found.items() if n} == {}
+
+
+def test_deprivation_by_neighbourhood(tmp_path):
+    simulate_nhs(tmp_path / "ids", referrals=300, seed=4)
+    found = om.read_nhs_dataset(tmp_path / "ids", deprivation=tmp_path / "ids" / "linked" / "lsoa_imd.parquet")
+    decile = found.values("deprivation")
+    assert np.isfinite(decile).all()
+    assert set(decile) <= set(range(1, 11))
+    with pytest.raises(DataError, match="lacks a column"):
+        om.read_nhs_dataset(tmp_path / "ids", deprivation={"area": ["a"], "decile": [1]})
