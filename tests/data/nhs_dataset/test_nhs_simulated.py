@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import outcomemodels as om
@@ -64,3 +66,14 @@ def test_deprivation_by_neighbourhood(tmp_path):
     assert set(decile) <= set(range(1, 11))
     with pytest.raises(DataError, match="lacks a column"):
         om.read_nhs_dataset(tmp_path / "ids", deprivation={"area": ["a"], "decile": [1]})
+
+
+def test_the_order_of_rows_does_not_matter(tmp_path):
+    simulate_nhs(tmp_path / "ids", referrals=600, seed=5)
+    (tmp_path / "mixed").mkdir()
+    rng = np.random.default_rng(1)
+    for file in (tmp_path / "ids").glob("IDS*.parquet"):
+        table = pq.read_table(file)
+        pq.write_table(table.take(pa.array(rng.permutation(table.num_rows))), tmp_path / "mixed" / file.name)
+    one, other = (om.read_nhs_dataset(tmp_path / f).to_frame().set_index("course") for f in ("ids", "mixed"))
+    pd.testing.assert_frame_equal(one, other.loc[one.index], check_names=False)
