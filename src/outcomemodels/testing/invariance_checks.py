@@ -66,6 +66,8 @@ def outcome_units_do_not_matter(subject: Subject) -> None:
     case = subject.main
     if case.design.family != "gaussian" or case.design.response is None:
         raise NotApplicableError("the outcome is counted, it has no unit")
+    if case.design.kind != "continuous" or case.design.targets:
+        raise NotApplicableError("the outcome is not one continuous score")
     if case.world.spec.priors:
         raise NotApplicableError("the world sets priors by hand, in the unit it has")
     factor, shift = 0.25, 7.0
