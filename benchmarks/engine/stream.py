@@ -16,7 +16,13 @@ from time import perf_counter
 
 import numpy as np
 
+from outcomemodels.spec import ModelSpec
+
 GROUP = 1 << 20
+
+BATCHES = ("treatment", "problem", "therapist", "service", "treatment:problem", "start|treatment")
+SPEC = ModelSpec(outcome="end", batches=BATCHES)
+"""Seven variance parameters, as in the other benchmarks of the engine."""
 
 SCHEMA = {
     "name": "stream",
@@ -91,10 +97,9 @@ def reduce_to_statistics(path: Path) -> dict[str, float]:
     from outcomemodels.models.paul import Paul
     from outcomemodels.plugin import resolve_priors
     from outcomemodels.schema import Schema
-    from outcomemodels.spec import ModelSpec
 
     start = perf_counter()
-    reduced = reduce_rows(path, Schema.from_dict(SCHEMA), ModelSpec(outcome="end"))
+    reduced = reduce_rows(path, Schema.from_dict(SCHEMA), SPEC)
     streamed = perf_counter()
     condensed, model = condense(reduced), Paul()
     structure = condensed.structure(model, resolve_priors(model, condensed.design, {}))

@@ -191,15 +191,16 @@ def distinct_rows(codes: IntArray, sizes: Sequence[int]) -> tuple[IntArray, IntA
         seen = np.zeros(int(total), dtype=bool)
         seen[key] = True
         kept = np.flatnonzero(seen)
-        inverse = (np.cumsum(seen, dtype=np.int32) - 1)[key]
+        place: IntArray = (np.cumsum(seen) - 1).astype(np.int32)[key]
     else:
         kept, inverse = np.unique(key, return_inverse=True)
+        place = inverse.reshape(-1).astype(np.int32)
     parts = []
     rest = kept
     for size in reversed(sizes):
         rest, part = np.divmod(rest, size)
         parts.append(part)
-    return np.stack(parts[::-1], axis=1).astype(np.int32), inverse.reshape(-1).astype(np.int32)
+    return np.stack(parts[::-1], axis=1).astype(np.int32), place
 
 
 @dataclass(frozen=True, eq=False)
@@ -376,11 +377,12 @@ class Design:
         if len(by) == 1 and factors[0].count is not None:
             levels = tuple((label,) for label in factors[0].levels)
             return Crossing(by, levels, np.full(self.n_obs, -1, np.int32), np.asarray(factors[0].count, dtype=float))
+        unique: IntArray
         if len(by) == 1:  # keep declared order; drop levels never observed
             used = np.unique(stacked[:, 0])
             recode = np.full(len(factors[0].levels), -1, dtype=np.int32)
             recode[used] = np.arange(len(used), dtype=np.int32)
-            unique, codes = used[:, None], recode[stacked[:, 0]]
+            unique, codes = used[:, None].astype(np.int32), recode[stacked[:, 0]]
         else:
             unique, codes = distinct_rows(stacked, [len(f.levels) for f in factors])
         levels = tuple(tuple(f.levels[c] for f, c in zip(factors, combination, strict=True)) for combination in unique)
