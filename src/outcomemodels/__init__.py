@@ -20,10 +20,24 @@ if TYPE_CHECKING:
     from outcomemodels.errors import OutcomeModelsError
     from outcomemodels.estimands import Answer, Question
     from outcomemodels.fitted import Fit
+    from outcomemodels.inference.collapsed.cells import Reduced
     from outcomemodels.priors import Prior
     from outcomemodels.schema import Field, Schema
     from outcomemodels.spec import ModelSpec
-    from outcomemodels.workflow import ask, audit, fit, load_fit, predict, prior_predictive, report
+    from outcomemodels.workflow import (
+        ask,
+        audit,
+        export_packet,
+        fit,
+        fit_reduced,
+        load_fit,
+        load_reduced,
+        merge,
+        predict,
+        prior_predictive,
+        reduce,
+        report,
+    )
 
 __version__ = "0.1.0.dev0"
 
@@ -35,6 +49,11 @@ _HOMES = {
     "read_nhs_records": "outcomemodels.data.nhs_dataset.read",
     "audit": "outcomemodels.workflow",
     "fit": "outcomemodels.workflow",
+    "reduce": "outcomemodels.workflow",
+    "fit_reduced": "outcomemodels.workflow",
+    "export_packet": "outcomemodels.workflow",
+    "merge": "outcomemodels.workflow",
+    "load_reduced": "outcomemodels.workflow",
     "prior_predictive": "outcomemodels.workflow",
     "ask": "outcomemodels.workflow",
     "predict": "outcomemodels.workflow",
@@ -51,6 +70,7 @@ _HOMES = {
     "OutcomeModelsError": "outcomemodels.errors",
     "PaulDataset": "outcomemodels.data.dataset",
     "Prior": "outcomemodels.priors",
+    "Reduced": "outcomemodels.inference.collapsed.cells",
     "Schema": "outcomemodels.schema",
 }
 
@@ -62,6 +82,11 @@ __all__ = [
     "read_nhs_records",
     "audit",
     "fit",
+    "reduce",
+    "fit_reduced",
+    "export_packet",
+    "merge",
+    "load_reduced",
     "prior_predictive",
     "ask",
     "predict",
@@ -78,6 +103,7 @@ __all__ = [
     "OutcomeModelsError",
     "PaulDataset",
     "Prior",
+    "Reduced",
     "Schema",
 ]
 

@@ -183,7 +183,7 @@ def _summary(fit: Fit) -> dict[str, Any]:
     return {
         "outcome": fit.spec.outcome,
         "model": fit.spec.model,
-        "rows": fit.design.n_obs,
+        "rows": fit.design.n_rows,
         "engine": fit.provenance.get("engine"),
         "engine_reason": fit.provenance.get("engine_reason"),
         "seconds": fit.provenance.get("seconds"),

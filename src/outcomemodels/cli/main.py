@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "plugin": ("outcomemodels.cli.plugin", "plugin", "Write a model of your own, or check one."),
     "data": ("outcomemodels.cli.listing", "data", "List the data sets known by name, with their licences."),
     "schema": ("outcomemodels.cli.listing", "schema", "Draft a schema from a table, or check a table against one."),
+    "bench": ("outcomemodels.cli.benching", "bench", "Hold posteriors against references, then time them."),
     "simulate": ("outcomemodels.cli.simulating", "simulate", "Write a simulated data set whose truth is known."),
 }
 
