@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 TIERS: tuple[Tier, ...] = ("static", "graph", "sampling", "calibration")
 
 
-@click.group()
+@click.group(
+    epilog="\b\nExamples:\n  outcomemodels plugin new therapist-slopes\n  outcomemodels plugin check paul --tier graph"
+)
 def plugin() -> None:
     """Write a model of your own, and check any model against what models promise."""
 
