@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from outcomemodels.inference.collapsed.cells import Reduced
+    from outcomemodels.outcomes.suppression import Disclosure
 
 PACKAGES = ("outcomemodels", "numpy", "scipy", "xarray", "pymc", "nutpie", "arviz")
 
@@ -416,7 +417,14 @@ def predict(
     )
 
 
-def report(fit: Fit, path: str | Path, *, questions: Sequence[Question] = (), audit: AuditReport | None = None) -> Path:
+def report(
+    fit: Fit,
+    path: str | Path,
+    *,
+    questions: Sequence[Question] = (),
+    audit: AuditReport | None = None,
+    disclosure: Disclosure | None = None,
+) -> Path:
     """Write one self-contained HTML file: answers, what they rest on, and where the data stop.
 
     Parameters
@@ -428,6 +436,8 @@ def report(fit: Fit, path: str | Path, *, questions: Sequence[Question] = (), au
         Without one, about each problem in the data.
     audit : AuditReport, optional
         The audit kept with the fit when absent.
+    disclosure : Disclosure, optional
+        Hides small counts and rounds the others: ``Disclosure(smallest=5, base=5)``.
 
     Raises
     ------
@@ -439,7 +449,8 @@ def report(fit: Fit, path: str | Path, *, questions: Sequence[Question] = (), au
     from outcomemodels.reporting import default_questions, write_report
 
     answers = [ask(fit, q) for q in questions or default_questions(fit.design)]
-    return write_report(fit, path, answers=answers, audit=None if audit is None else audit.to_dict())
+    plain = None if audit is None else audit.to_dict()
+    return write_report(fit, path, answers=answers, audit=plain, disclosure=disclosure)
 
 
 def load_fit(path: str | Path, *, model: OutcomeModel | None = None) -> Fit:

@@ -19,6 +19,7 @@ from outcomemodels.data.nhs_dataset.source import Source
 from outcomemodels.data.nhs_dataset.tables import find_tables, is_nhs_folder
 from outcomemodels.data.nhs_dataset.therapists import Memberships
 from outcomemodels.errors import DataError
+from outcomemodels.outcomes.contact_rule import VERSIONS, ContactRule, contact_rule
 from outcomemodels.outcomes.instruments import InstrumentSet, instruments
 from outcomemodels.outcomes.rules import OutcomeRule, ReferralScores, RuleResult, nhs_rule
 
@@ -71,6 +72,7 @@ def read_nhs_dataset(
     folder: str | Path,
     *,
     rule: OutcomeRule | str = "nhs-2.1",
+    contacts: ContactRule | None = None,
     measures: InstrumentSet | None = None,
     exclusions: Any = None,
     assessments: bool = True,
@@ -88,6 +90,8 @@ def read_nhs_dataset(
         Holds ``IDS101Referral`` and as many of the other tables as there are, as .csv, .csv.gz or .parquet.
     rule : OutcomeRule or str
         Outcome rule of the verdict fields.
+    contacts : ContactRule, optional
+        Which contacts are attended and treatment; the one of the outcome rule's version when absent.
     measures : InstrumentSet, optional
         Instruments and their SNOMED concepts; the shipped set when absent.
     exclusions : path, frame or mapping, optional
@@ -119,6 +123,7 @@ def read_nhs_dataset(
     return read_nhs_records(
         folder,
         rule=rule,
+        contacts=contacts,
         measures=measures,
         exclusions=exclusions,
         assessments=assessments,
@@ -131,6 +136,7 @@ def read_nhs_records(
     folder: str | Path,
     *,
     rule: OutcomeRule | str = "nhs-2.1",
+    contacts: ContactRule | None = None,
     measures: InstrumentSet | None = None,
     exclusions: Any = None,
     assessments: bool = True,
@@ -148,9 +154,10 @@ def read_nhs_records(
         raise DataError(f"damaged={damaged!r}", accepted="refuse, skip")
     known = instruments() if measures is None else measures
     chosen = nhs_rule(rule, measures=measures) if isinstance(rule, str) else rule
+    counted = contacts or contact_rule(chosen.version if chosen.version in VERSIONS else VERSIONS[-1])
     tables, notes = find_tables(folder, damaged=damaged)
     source = Source(tables=tables, damaged=damaged, progress=progress, notes=notes)
-    found = read_records(source, instruments=known, rule=chosen)
+    found = read_records(source, instruments=known, rule=chosen, contact_rule=counted)
     gone, reasons = _exclude(found, exclusions)
     disagreements = found.disagreements()
     said = [*source.notes, *reasons, found.dispositions.sentence()]

@@ -187,6 +187,7 @@ def _quantities(c: Mapping[str, NDArray[Any]]) -> tuple[dict[str, tuple[float, i
     share("low_only", low_first & ~high[c["second_arm"]], done)
     share("stepped_up", low_first & high[c["second_arm"]], done)
     share("unspecified", c["unspecified"], done)
+    share("unspecified_entered", c["unspecified"], entered)
     relapsed = (c["relapse"] >= 0) & done
     share("relapse_12", c["relapse"] <= 365, relapsed)
     share("relapse_6_of_12", c["relapse"] <= 182, relapsed & (c["relapse"] <= 365))
@@ -220,8 +221,7 @@ def _sizes(out: dict[str, tuple[float, int]], c: Mapping[str, NDArray[Any]], pai
         n, sd = int(rows.sum()), _sd(first[rows])
         out[f"d_{name}"] = (_mean(first[rows] - last[rows]) / sd, n)
         out[f"{name}_first"] = (_mean(first[rows]), n)
-        if name == "phq9":
-            out["phq9_first_sd"] = (sd, n)
+        out[f"{name}_first_sd"], out[f"{name}_last_sd"] = (sd, n), (_sd(last[rows]), n)
     change = (c["phq9_first"] - c["phq9_last"]).astype(float)
     high = pairs & HIGH[c["first_arm"]]  # the source saw high-intensity courses
     gap = _mean(change[high & ~c["dropped"]]) - _mean(change[high & c["dropped"]])
