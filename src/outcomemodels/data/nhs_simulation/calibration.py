@@ -15,7 +15,6 @@ from outcomemodels.data.nhs_simulation.parameters import Anchor, Parameters
 from outcomemodels.data.nhs_simulation.scores import Scores
 from outcomemodels.data.nhs_simulation.spells import ASSESSED_ONLY, Spells
 from outcomemodels.data.nhs_simulation.truth_tables import After
-from outcomemodels.data.nhs_simulation.visits import Ending, Visits
 from outcomemodels.data.nhs_simulation.world import HIGH
 
 FloatArray = NDArray[np.float64]
@@ -92,11 +91,8 @@ class Tally:
 
     def add(
         self,
-        p: Parameters,
         spells: Spells,
-        visits: Visits,
         scores: Scores,
-        ending: Ending,
         flags: Columns,
         after: After,
     ) -> None:
