@@ -31,13 +31,14 @@ def ask(
     setting: tuple[str, ...],
     when: tuple[str, ...],
     worthwhile: float | None,
+    response: str,
     suppress: bool,
     as_json: bool,
 ) -> None:
     """Ask a saved FIT which treatment, by whom, for this client with that problem, in which setting."""
     asked = questions(
         problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
-        when=when, worthwhile=worthwhile,
+        when=when, worthwhile=worthwhile, response=response,
     )  # fmt: skip
     from outcomemodels.outcomes.suppression import Disclosure
     from outcomemodels.workflow import ask as put
@@ -80,6 +81,7 @@ def report(
     setting: tuple[str, ...],
     when: tuple[str, ...],
     worthwhile: float | None,
+    response: str,
     out: Path,
     suppress: bool,
     quiet: bool,
@@ -87,7 +89,7 @@ def report(
     """Write the report of a saved FIT as one HTML file; without --problem, about every problem in the data."""
     asked = questions(
         problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
-        when=when, worthwhile=worthwhile,
+        when=when, worthwhile=worthwhile, response=response,
     )  # fmt: skip
     with step(f"read {fit_file}", quiet=quiet):
         from outcomemodels.outcomes.suppression import Disclosure
@@ -97,7 +99,11 @@ def report(
 
         fitted = load_fit(fit_file)
     if not problems:
-        asked = tuple(replace(asked[0], problem=q.problem) for q in default_questions(fitted.design))
+        asked = tuple(
+            replace(asked[0], problem=q.problem, response=q.response)
+            for q in default_questions(fitted.design)
+            if response in ("", q.response)
+        )
     with step(f"wrote {out}", quiet=quiet):
         write(fitted, out, questions=asked, disclosure=Disclosure() if suppress else None)
     click.echo(str(out))

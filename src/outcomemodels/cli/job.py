@@ -109,6 +109,7 @@ def run(
     setting: tuple[str, ...],
     when: tuple[str, ...],
     worthwhile: float | None,
+    response: str,
     out: Path,
     save_fit: Path | None,
     suppress: bool,
@@ -133,7 +134,7 @@ def run(
     """
     asked = questions(
         problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
-        when=when, worthwhile=worthwhile,
+        when=when, worthwhile=worthwhile, response=response,
     )  # fmt: skip
     with step(f"read {source}", quiet=quiet):
         data = open_data(source, schema=schema, where=where, years=years, level=level)
@@ -153,7 +154,11 @@ def run(
 
         from outcomemodels.reporting import default_questions
 
-        asked = tuple(replace(asked[0], problem=q.problem) for q in default_questions(fitted.design))
+        asked = tuple(
+            replace(asked[0], problem=q.problem, response=q.response)
+            for q in default_questions(fitted.design)
+            if response in ("", q.response)
+        )
     with step(f"asked {len(asked)} question{'s' * (len(asked) > 1)} and wrote {out}", quiet=quiet):
         write(fitted, out, questions=asked, disclosure=rule)
     if as_json:

@@ -56,6 +56,7 @@ def question_options(command: Command) -> Command:
     """Paul's question, word by word."""
     for option in (
         click.option("--worthwhile", type=float, help="Smallest difference worth having, in outcome units."),
+        click.option("--response", default="", help="Which of several responses; the first when absent."),
         click.option("--when", multiple=True, metavar="FIELD=VALUE", help="Time, for instance weeks=26."),
         click.option(
             "--setting", multiple=True, metavar="LABEL", help="new, unknown, a label, or FIELD=LABEL. [default: new]"
