@@ -57,11 +57,12 @@ def test_wrong_words_are_named(tmp_path: Path) -> None:
 
 
 def test_assumptions_are_printed_with_their_tags(tmp_path: Path) -> None:
-    done = call(
-        "simulate", "nhs", "--out", tmp_path / "w", "--referrals", 200, "--assumptions", "--set", "dose.tau_high=5"
-    )
+    done = call("simulate", "nhs", "--out", tmp_path / "w", "--referrals", 200, "--set", "dose.tau_high=5")
     assert "dose.tau_high = 5  [2, 12]  set by the caller" in done.output
     assert "M-low:" in done.output
+    brief = call("simulate", "nhs", "--out", tmp_path / "v", "--referrals", 200, "--no-assumptions")
+    assert "dose.tau_high" not in brief.output
+    assert "published" in brief.output
 
 
 @pytest.mark.calibration

@@ -129,7 +129,7 @@ def plain_number(text: str) -> float:
 
 _OPTIONAL = (
     *("IsLatest", "UsePathway_Flag", "CareContTime", "AssToolCompTime", "UniqueID_IDS603", "UniqueID_IDS606"),
-    *("UniqueID_IDS607", "Validated_PresentingComplaint", "IMD_Decile", "GenderIdentity", "Age_RP_StartDate"),
+    *("UniqueID_IDS607", "Validated_PresentingComplaint", "IMD_Decile", "LSOA", "GenderIdentity", "Age_RP_StartDate"),
     *("OrgIDComm", "IntEnabledTherProg", "SiteIDOfTreat"),
 )
 
