@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from outcomemodels.cli.job import leave, shown
-from outcomemodels.cli.options import json_option, question_options, quiet_option, suppress_option
+from outcomemodels.cli.options import json_option, question_options, quiet_option, response_option, suppress_option
 from outcomemodels.cli.sources import questions, step
 
 
@@ -19,6 +19,7 @@ from outcomemodels.cli.sources import questions, step
 )
 @click.argument("fit_file", metavar="FIT", type=click.Path(path_type=Path))
 @question_options
+@response_option
 @suppress_option
 @json_option
 def ask(
@@ -68,6 +69,7 @@ def ask(
 )
 @click.argument("fit_file", metavar="FIT", type=click.Path(path_type=Path))
 @question_options
+@response_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="Report.")
 @suppress_option
 @quiet_option

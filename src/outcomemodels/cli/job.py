@@ -17,6 +17,7 @@ from outcomemodels.cli.options import (
     json_option,
     question_options,
     quiet_option,
+    response_option,
     suppress_option,
 )
 from outcomemodels.cli.sources import open_data, questions, showing_progress, step
@@ -90,6 +91,7 @@ def leave(fit: Fit, *, told: bool = False) -> None:
 @data_options
 @fit_options
 @question_options
+@response_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="Report.")
 @click.option("--save-fit", type=click.Path(path_type=Path), help="Keep the fit too (.nc or .zarr).")
 @suppress_option

@@ -56,7 +56,6 @@ def question_options(command: Command) -> Command:
     """Paul's question, word by word."""
     for option in (
         click.option("--worthwhile", type=float, help="Smallest difference worth having, in outcome units."),
-        click.option("--response", default="", help="Which of several responses; the first when absent."),
         click.option("--when", multiple=True, metavar="FIELD=VALUE", help="Time, for instance weeks=26."),
         click.option(
             "--setting", multiple=True, metavar="LABEL", help="new, unknown, a label, or FIELD=LABEL. [default: new]"
@@ -76,3 +75,6 @@ suppress_option = click.option(
     "--suppress", is_flag=True, help="Hide counts below 5 and round the others to 5 in everything exported; says so."
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+
+
+response_option = click.option("--response", default="", help="Which of several responses; the first when absent.")
