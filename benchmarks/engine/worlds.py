@@ -1,47 +1,44 @@
-"""Simulated worlds of the engine's benchmarks: episodes of therapists in services, by problem and treatment."""
+"""Crossed worlds for the engine's benchmarks: six columns, five crossed batches, severity slopes by treatment."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from outcomemodels.plugin import Block, LinearStructure, Response
 from outcomemodels.priors import Prior
 
 SIZES = {1_000: (20, 4), 10_000: (150, 10), 100_000: (1_000, 50), 1_000_000: (10_000, 200)}
-"""Therapists and services by number of episodes."""
-PROBLEMS, TREATMENTS = 15, 10
+"""Therapists and services at each number of episodes."""
 
 
-def episodes(n: int, seed: int, therapists: int, services: int) -> LinearStructure:
-    """Six fixed columns, five factors, severity slopes by treatment: seven variance parameters.
+def crossed(n: int, therapists: int, services: int, *, seed: int) -> LinearStructure:
+    """Make episodes by 15 problems, 10 treatments and their cells; 5 % of a therapist's are in a second service.
 
-    One in twenty episodes of a therapist happens in a second service.
+    All true SDs are positive: therapist 0.2, service 0.15, problem 0.2, treatment 0.1, cell 0.1, slope 0.05, noise 1.
     """
     rng = np.random.default_rng(seed)
-    therapist = rng.integers(0, therapists, n).astype(np.int32)
-    home, away = rng.integers(0, services, (2, therapists)).astype(np.int32)
-    service = np.where(rng.random(n) < 0.05, away[therapist], home[therapist]).astype(np.int32)
-    problem = rng.integers(0, PROBLEMS, n).astype(np.int32)
-    treatment = rng.integers(0, TREATMENTS, n).astype(np.int32)
+    home = rng.integers(0, services, therapists)
+    codes = {"therapist": rng.integers(0, therapists, n).astype(np.int32)}
+    service = home[codes["therapist"]]
+    codes["service"] = np.where(rng.random(n) < 0.05, rng.integers(0, services, n), service).astype(np.int32)
+    codes["problem"] = rng.integers(0, 15, n).astype(np.int32)
+    codes["treatment"] = rng.integers(0, 10, n).astype(np.int32)
+    codes["cell"] = (codes["treatment"] * 15 + codes["problem"]).astype(np.int32)
+    levels = {"therapist": therapists, "service": services, "problem": 15, "treatment": 10, "cell": 150}
+    sds = {"therapist": 0.2, "service": 0.15, "problem": 0.2, "treatment": 0.1, "cell": 0.1}
     X = np.column_stack([np.ones(n), rng.normal(size=(n, 5))])
     y = X @ np.array([0.5, 0.4, -0.2, 0.1, 0.0, 0.3]) + rng.normal(size=n)
-    ones = np.ones((n, 1))
+    one = np.ones((n, 1))
     blocks = []
-    factors = (
-        ("therapist", therapist, therapists, 0.25),
-        ("service", service, services, 0.2),
-        ("problem", problem, PROBLEMS, 0.2),
-        ("treatment", treatment, TREATMENTS, 0.15),
-        ("cell", treatment * np.int32(PROBLEMS) + problem, PROBLEMS * TREATMENTS, 0.1),
-    )
-    for name, codes, size, sd in factors:
-        y += rng.normal(0, sd, size)[codes]
-        blocks.append(_block(name, name, codes, size, ones))
-    y += rng.normal(0, 0.1, TREATMENTS)[treatment] * X[:, 1]
-    blocks.append(_block("severity_by_treatment", "treatment", treatment, TREATMENTS, X[:, [1]], column="severity"))
+    for name, size in levels.items():
+        y += rng.normal(0, sds[name], size)[codes[name]]
+        blocks.append(_block(name, codes[name], size, one))
+    y += rng.normal(0, 0.05, 10)[codes["treatment"]] * X[:, 1]
+    blocks.append(_block("treatment", codes["treatment"], 10, X[:, [1]], slope=True))
     return LinearStructure(
         family="gaussian",
-        columns=("1", "severity", "x2", "x3", "x4", "x5"),
+        columns=tuple(f"x{i}" for i in range(6)),
         X=X,
         column_priors=(Prior.normal(0, 1),) * 6,
         blocks=tuple(blocks),
@@ -51,18 +48,15 @@ def episodes(n: int, seed: int, therapists: int, services: int) -> LinearStructu
     )
 
 
-def sized(n: int, seed: int) -> LinearStructure:
-    """The world of ``SIZES`` with ``n`` episodes."""
-    return episodes(n, seed, *SIZES[n])
-
-
-def _block(name: str, by: str, codes: np.ndarray, size: int, values: np.ndarray, column: str = "1") -> Block:
+def _block(
+    name: str, codes: NDArray[np.int32], size: int, values: NDArray[np.float64], *, slope: bool = False
+) -> Block:
     return Block(
-        id=name,
-        by=(by,),
-        levels=tuple(f"{by}{i}" for i in range(size)),
+        id=f"severity_by_{name}" if slope else name,
+        by=(name,),
+        levels=tuple(f"{name}{i}" for i in range(size)),
         codes=codes,
-        columns=(column,),
+        columns=("severity",) if slope else ("1",),
         values=values,
         sds=(Prior.half_normal(0.5),),
     )

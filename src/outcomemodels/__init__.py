@@ -14,15 +14,30 @@ if TYPE_CHECKING:
     from outcomemodels.data.dataset import PaulDataset
     from outcomemodels.data.embedded import load
     from outcomemodels.data.nhs_annual import read_nhs_annual
+    from outcomemodels.data.nhs_dataset.read import read_nhs_dataset, read_nhs_records
     from outcomemodels.data.read import read
     from outcomemodels.design import NEW, UNKNOWN
     from outcomemodels.errors import OutcomeModelsError
     from outcomemodels.estimands import Answer, Question
     from outcomemodels.fitted import Fit
+    from outcomemodels.inference.collapsed.cells import Reduced
     from outcomemodels.priors import Prior
     from outcomemodels.schema import Field, Schema
     from outcomemodels.spec import ModelSpec
-    from outcomemodels.workflow import ask, audit, fit, load_fit, predict, prior_predictive, report
+    from outcomemodels.workflow import (
+        ask,
+        audit,
+        export_packet,
+        fit,
+        fit_reduced,
+        load_fit,
+        load_reduced,
+        merge,
+        predict,
+        prior_predictive,
+        reduce,
+        report,
+    )
 
 __version__ = "0.1.0.dev0"
 
@@ -30,8 +45,15 @@ _HOMES = {
     "read": "outcomemodels.data.read",
     "load": "outcomemodels.data.embedded",
     "read_nhs_annual": "outcomemodels.data.nhs_annual",
+    "read_nhs_dataset": "outcomemodels.data.nhs_dataset.read",
+    "read_nhs_records": "outcomemodels.data.nhs_dataset.read",
     "audit": "outcomemodels.workflow",
     "fit": "outcomemodels.workflow",
+    "reduce": "outcomemodels.workflow",
+    "fit_reduced": "outcomemodels.workflow",
+    "export_packet": "outcomemodels.workflow",
+    "merge": "outcomemodels.workflow",
+    "load_reduced": "outcomemodels.workflow",
     "prior_predictive": "outcomemodels.workflow",
     "ask": "outcomemodels.workflow",
     "predict": "outcomemodels.workflow",
@@ -48,6 +70,7 @@ _HOMES = {
     "OutcomeModelsError": "outcomemodels.errors",
     "PaulDataset": "outcomemodels.data.dataset",
     "Prior": "outcomemodels.priors",
+    "Reduced": "outcomemodels.inference.collapsed.cells",
     "Schema": "outcomemodels.schema",
 }
 
@@ -55,8 +78,15 @@ __all__ = [
     "read",
     "load",
     "read_nhs_annual",
+    "read_nhs_dataset",
+    "read_nhs_records",
     "audit",
     "fit",
+    "reduce",
+    "fit_reduced",
+    "export_packet",
+    "merge",
+    "load_reduced",
     "prior_predictive",
     "ask",
     "predict",
@@ -73,6 +103,7 @@ __all__ = [
     "OutcomeModelsError",
     "PaulDataset",
     "Prior",
+    "Reduced",
     "Schema",
 ]
 

@@ -16,7 +16,7 @@ from outcomemodels.diagnostics import Verdict, diagnose
 from outcomemodels.errors import FileError
 from outcomemodels.estimands.decomposition import Decomposition, decompose
 from outcomemodels.plugin import OutcomeModel
-from outcomemodels.posterior import FORMAT, get_json, put_json, validate
+from outcomemodels.posterior import FORMAT, get_json, outcome_name, put_json, validate
 from outcomemodels.priors import Priors, priors_from_dict, priors_to_dict
 from outcomemodels.spec import ModelSpec
 
@@ -128,14 +128,22 @@ class Fit:
             columns = f"  columns  {', '.join(c.name for c in design.columns)}"
             looked_at = [columns, f"  batches  {batches or 'none'}"]
         kind = design.family if self.is_linear else design.units
+        outcomes = " and ".join(repr(t.outcome) for t in design.targets.values()) or repr(design.outcome)
         lines = [
-            f"Fit of {design.outcome!r} by model {self.spec.model!r} ({kind}, {seen.get('engine', '?')} engine)",
-            f"  data     {design.n_obs:,} rows ({design.unit_of_analysis}),"
+            f"Fit of {outcomes} by model {self.spec.model!r} ({kind}, {seen.get('engine', '?')} engine)",
+            f"  data     {design.n_rows:,} rows ({design.unit_of_analysis}),"
             f" {seen.get('title') or seen.get('name', '')}",
             *looked_at,
             f"  verdict  {'passed' if self.verdict.passed else 'FAILED: ' + ' '.join(self.verdict.sentences)}",
         ]
         return "\n".join(lines)
+
+
+def observed_of(design: Design) -> xr.Dataset:
+    """What was observed: ``outcome``, or ``outcome_<name>`` for each of several responses; dims (obs,)."""
+    if design.targets:
+        return xr.Dataset({outcome_name(n): ("obs", t.response.y) for n, t in design.targets.items()})
+    return xr.Dataset() if design.response is None else xr.Dataset({outcome_name(): ("obs", design.response.y)})
 
 
 def assemble(
@@ -157,7 +165,7 @@ def assemble(
     """
     stored = design_store.to_dataset(design)
     groups = {name: node.to_dataset() for name, node in sampled.children.items()}
-    groups["observed_data"] = xr.Dataset({"outcome": ("obs", stored["y"].values)})
+    groups["observed_data"] = observed_of(design)
     groups["constant_data"] = stored
     tree = xr.DataTree.from_dict(groups)
     attrs = {**{str(k): v for k, v in sampled.attrs.items()}, "format": FORMAT, "spec": spec.to_json()}

@@ -2,7 +2,12 @@
 
 Floor 5. A plugin is a frozen dataclass with ``info``, ``default_priors(design)`` and ``build(design, priors)``;
 no base class, no fit, no predict. Two names are reserved in its graph: ``expected`` (response scale, dims ``obs``)
-and ``outcome`` (observed).
+and ``outcome`` (observed). A model of several responses has ``expected_<name>`` (dims ``obs``) and ``outcome_<name>``
+(dims ``obs``, or ``obs_<name>`` for the rows in which that response was observed) for each.
+
+The response scale, by kind of outcome: points for continuous ones; a probability for binary ones and for counts of a
+total; a rate for other counts; for ordered ones the mean score of the levels (``design.scores``); for times the
+expected number of sessions attended, up to the longest course in the data.
 """
 
 from __future__ import annotations
@@ -23,19 +28,25 @@ from outcomemodels.design import (
     Design,
     Factor,
     Number,
+    OutcomeKind,
     Response,
+    Target,
     Unseen,
 )
+from outcomemodels.design.observe import ordered_outcomes, timed_outcomes
 from outcomemodels.errors import NeedsError, SpecError
+from outcomemodels.posterior import expected_name, outcome_name
 from outcomemodels.priors import Prior, Priors
-from outcomemodels.schema import Facet
+from outcomemodels.schema import Facet, Statistic
 
 if TYPE_CHECKING:
     import pymc as pm
 
+    from outcomemodels.data.dataset import PaulDataset
+
 API = 1
 
-Outcome = Literal["continuous", "binary", "count", "ordered", "sessions"]
+Outcome = OutcomeKind
 UnseenPolicy = Literal["draw", "refuse"]
 
 __all__ = [
@@ -54,12 +65,16 @@ __all__ = [
     "Needs",
     "NeedsError",
     "Number",
+    "OutcomeKind",
     "OutcomeModel",
     "Prior",
     "Priors",
     "Response",
     "SpecError",
+    "Target",
     "Unseen",
+    "expected_name",
+    "outcome_name",
 ]
 
 
@@ -67,8 +82,15 @@ __all__ = [
 class Needs:
     """What the data must offer before the model is built.
 
-    ``outcome`` is one kind of outcome, several accepted kinds, or (reserved for several responses) a mapping of
-    response name to kind.
+    Parameters
+    ----------
+    outcome : tuple of OutcomeKind, or mapping of response name to OutcomeKind
+        The kinds a model of one response takes; for a model of several, the kind of each.
+    facets : tuple of str
+        Facets of which there must be a field in the data.
+    min_occasions : int
+        Scores in time that the client in the middle must have; above 1, the outcome is a measure of the assessment
+        table.
     """
 
     outcome: tuple[Outcome, ...] | Mapping[str, Outcome] = ("continuous",)
@@ -191,14 +213,23 @@ class LinearModel(OutcomeModel, Protocol):
         ...
 
 
-def check_needs(model: OutcomeModel, design: Design) -> None:
-    """Refuse data that lack a facet the model needs, before anything is built.
+def check_needs(model: OutcomeModel, design: Design, data: PaulDataset | None = None) -> None:
+    """Refuse data that lack what the model needs, before anything is built.
+
+    Parameters
+    ----------
+    model : OutcomeModel
+    design : Design
+    data : PaulDataset, optional
+        To name the columns that would do.
 
     Raises
     ------
     NeedsError
         Naming the facet, and what would satisfy it.
     """
+    _check_outcomes(model, design, data)
+    _check_occasions(model, design, data)
     there = {f.facet for f in design.factors.values()} | {v.facet for v in design.numbers.values()}
     for facet in model.info.needs.facets:
         if Facet(facet) not in there:
@@ -208,6 +239,90 @@ def check_needs(model: OutcomeModel, design: Design) -> None:
                 accepted=f"at least one field declared with facet = {facet!r}",
                 mend=f"declare the column that holds the {facet} in the schema, or choose another model",
             )
+
+
+def _check_outcomes(model: OutcomeModel, design: Design, data: PaulDataset | None) -> None:
+    wanted = model.info.needs.outcome
+    if isinstance(wanted, Mapping):
+        found = {name: target.kind for name, target in design.targets.items()}
+        if found == dict(wanted):
+            return
+        rows = [
+            f"{name}: {kind}, "
+            + (f"got {found[name]} ({design.targets[name].outcome})" if name in found else "not named")
+            for name, kind in wanted.items()
+            if found.get(name) != kind
+        ]
+        choices = {name: _of_kind(data, kind) for name, kind in wanted.items()}
+        named = ", ".join(f"{n!r}: {(c or ('…',))[0]!r}" for n, c in choices.items())
+        raise NeedsError(
+            f"model {model.info.name!r} takes {len(wanted)} responses",
+            facet="outcome",
+            rows=[*rows, *(f"{name}: no such response in the model" for name in found if name not in wanted)],
+            accepted="; ".join(
+                f"{n} ({k}): {', '.join(choices[n]) or 'none in these data'}" for n, k in wanted.items()
+            ),
+            mend=f"say which outcome is which: fit(…, outcome={{{named}}})",
+        )
+    if design.targets:
+        raise NeedsError(
+            f"model {model.info.name!r} takes one response, and {len(design.targets)} were named",
+            facet="outcome",
+            accepted="outcome='…', one name",
+        )
+    if design.kind in wanted:
+        return
+    fitting = [name for kind in wanted for name in _of_kind(data, kind) if name != design.outcome]
+    raise NeedsError(
+        f"model {model.info.name!r} takes outcomes that are {' or '.join(wanted)}, and {design.outcome!r} is "
+        f"{design.kind}",
+        column=design.outcome,
+        facet="outcome",
+        accepted=", ".join(dict.fromkeys(fitting)) or f"{_DECLARED[wanted[0]]}; these data have none",
+        mend="name another outcome, declare the column so in the schema, or choose a model for this kind of outcome",
+    )
+
+
+_DECLARED: Mapping[OutcomeKind, str] = {
+    "continuous": "a numeric field of facet outcome",
+    "binary": "a numeric field of facet outcome holding 0 and 1",
+    "count": "a field of facet outcome with statistic = 'events', and one with statistic = 'total' of it",
+    "ordered": "a field of facet outcome and kind 'ordered', or whole numbers of few different values",
+    "sessions": "a number of sessions, and a 0/1 field with statistic = 'events' of it saying who dropped out",
+}
+
+
+def _of_kind(data: PaulDataset | None, kind: OutcomeKind) -> tuple[str, ...]:
+    """Outcomes of the data that can be read as a kind, by what the schema says."""
+    if data is None:
+        return ()
+    timed = timed_outcomes(data)
+    if kind == "sessions":
+        return timed
+    if kind == "ordered":
+        return ordered_outcomes(data)
+    counted = kind in ("count", "binary")
+    events = [n for n in data.outcomes if n in data.schema and data.schema[n].statistic is Statistic.EVENTS]
+    return tuple(n for n in data.outcomes if (n in events) == counted and n not in timed)
+
+
+def _check_occasions(model: OutcomeModel, design: Design, data: PaulDataset | None) -> None:
+    needed = model.info.needs.min_occasions
+    if needed <= 1:
+        return
+    repeated = design.unit_of_analysis == "assessment"
+    median = float(np.median(np.unique(design.row, return_counts=True)[1])) if repeated else 1.0
+    if repeated and median >= needed:
+        return
+    measures = () if data is None else data.measures
+    raise NeedsError(
+        f"model {model.info.name!r} needs {needed} or more scores in time a client, and {design.outcome!r} has "
+        f"{median:g} in the client in the middle",
+        column=design.outcome,
+        facet="time",
+        accepted=f"a measure of the assessment table: {', '.join(measures) or 'these data have none'}",
+        mend="declare the scores and their weeks under [assessments.fields], and name the measure as the outcome",
+    )
 
 
 def resolve_priors(model: OutcomeModel, design: Design, overrides: Mapping[str, Prior]) -> dict[str, Prior]:

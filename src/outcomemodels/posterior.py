@@ -6,7 +6,7 @@ Floor 2. Any engine and any model write this; everything downstream reads only t
 ``/posterior``       dims (chain, draw, …). Linear models: ``beta`` (coefficient), per batch ``effect_<id>``,
                      ``sd_<id>`` and, when correlated, ``corr_<id>``; ``noise`` for Gaussian models.
 ``/sample_stats``    the sampler's own numbers (``diverging``, ``energy``, …; weights for weighted engines)
-``/observed_data``   ``outcome`` dims (obs,)
+``/observed_data``   ``outcome`` dims (obs,); ``outcome_<name>`` for each of several responses, NaN where missing
 ``/constant_data``   the design, enough to ask again without the dataset
 ``/prior``           draws of the same variables from the prior, when they were made
 ===================  =====================================================================================
@@ -27,6 +27,16 @@ from outcomemodels.errors import FitError
 FORMAT = "outcomemodels.Fit/1"
 EXPECTED = "expected"
 OUTCOME = "outcome"
+
+
+def expected_name(response: str = "") -> str:
+    """Name in the graph of the expected value of a response; without one, of the only response."""
+    return f"{EXPECTED}_{response}" if response else EXPECTED
+
+
+def outcome_name(response: str = "") -> str:
+    """Name in the graph of the observed variable of a response."""
+    return f"{OUTCOME}_{response}" if response else OUTCOME
 
 
 def effect_name(batch: str) -> str:

@@ -42,6 +42,8 @@ class ModelSpec:
         Blocking audit findings accepted by name.
     options : tuple of (name, value)
         Choices of the model's own (``centered``), as its fields name them.
+    outcomes : tuple of (response, outcome)
+        For models of several responses: the outcome behind each; ``outcome`` is then the first of them.
     """
 
     outcome: str
@@ -54,6 +56,7 @@ class ModelSpec:
     priors: tuple[tuple[str, Prior], ...] = ()
     accept: tuple[str, ...] = ()
     options: tuple[tuple[str, Option], ...] = ()
+    outcomes: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.family is not None and self.family not in FAMILIES:
@@ -70,6 +73,10 @@ class ModelSpec:
                 raise SpecError(f"{name}={value!r} is one string", accepted=f"a tuple: {name}=({value!r},)")
             if value is not None:
                 object.__setattr__(self, name, tuple(value))
+        if self.outcomes and self.outcomes[0][1] != self.outcome:
+            raise SpecError(
+                f"outcome={self.outcome!r} is not the first of several", accepted=f"outcome={self.outcomes[0][1]!r}"
+            )
         if isinstance(self.priors, Mapping):
             object.__setattr__(self, "priors", tuple(self.priors.items()))
 
@@ -91,6 +98,7 @@ class ModelSpec:
         for name in ("covariates", "batches", "accept"):
             if raw.get(name) is not None:
                 raw[name] = tuple(raw[name])
+        raw["outcomes"] = tuple((str(name), str(value)) for name, value in raw.get("outcomes", ()))
         raw["options"] = tuple((str(name), value) for name, value in raw.get("options", ()))
         try:
             return cls(**raw)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from outcomemodels.auditing.columns import main_field, present, weights
+from outcomemodels.auditing.counting import main_field, present, weights
 from outcomemodels.auditing.findings import Finding, Level
 from outcomemodels.auditing.graph import connected_components
 from outcomemodels.data.dataset import PaulDataset

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcomemodels.auditing.columns import main_field, weights
+from outcomemodels.auditing.counting import main_field, weights
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.schema import Facet
 

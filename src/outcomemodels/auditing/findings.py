@@ -55,8 +55,9 @@ class Finding:
 class Layer:
     """One number of a column of Paul's framework, with its numerator and denominator.
 
-    ``layer`` is completeness, specificity, verification, structure or time; ``value`` is None where the grain or
-    the schema cannot show it, and ``sentence`` says why.
+    ``layer`` is completeness, specificity, verification, structure, time, denominator or drift; ``value`` is None
+    where the grain or the schema cannot show it, and ``sentence`` says why. ``rule`` is the stated rule that the number
+    breaks, empty where it breaks none; ``share`` says that the value is numerator over denominator.
     """
 
     column: str
@@ -66,6 +67,8 @@ class Layer:
     numerator: float | None
     denominator: float | None
     sentence: str
+    rule: str = ""
+    share: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dict for JSON."""

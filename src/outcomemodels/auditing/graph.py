@@ -73,3 +73,50 @@ def connected_components(
         groups=int((degree >= 1).sum()),
         share_in_largest=float(by_component.max() / by_component.sum()),
     )
+
+
+def algebraic_connectivity(table: NDArray[np.float64]) -> float:
+    """Second smallest eigenvalue of the normalised Laplacian of the bipartite graph with these edge weights.
+
+    0 where the graph falls into pieces; near 0 where a few courses hold it together (Jochmans & Weidner 2019).
+
+    Parameters
+    ----------
+    table : array of float, dims (treatment, group)
+        Courses.
+    """
+    kept = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
+    if min(kept.shape) < 1 or sum(kept.shape) < 3:
+        return float("nan")
+    scaled = kept / np.sqrt(kept.sum(axis=1, keepdims=True)) / np.sqrt(kept.sum(axis=0, keepdims=True))
+    small = scaled @ scaled.T if kept.shape[0] <= kept.shape[1] else scaled.T @ scaled
+    singular = np.sqrt(np.clip(np.sort(np.linalg.eigvalsh(small))[::-1], 0.0, 1.0))
+    second = float(singular[1]) if len(singular) > 1 else 0.0
+    return max(0.0, 1.0 - second)
+
+
+def disjoint_chains(table: NDArray[np.float64], a: int, b: int) -> int:
+    """Most chains from treatment ``a`` to ``b`` that share no group: how many groups must go to break the link.
+
+    Parameters
+    ----------
+    table : array of float, dims (treatment, group)
+        Courses; only whether there are any counts.
+    a, b : int
+        Rows of the table.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_flow
+
+    n_t, n_g = table.shape
+    t, g = np.nonzero(table > 0)
+    enough = n_g + 1
+    # every group is two nodes with one unit of flow between them, so that it serves one chain only
+    tails = np.concatenate([t, n_t + n_g + g, n_t + np.arange(n_g)])
+    heads = np.concatenate([n_t + g, t, n_t + n_g + np.arange(n_g)])
+    capacity = np.concatenate([np.full(2 * len(t), enough), np.ones(n_g)]).astype(np.int32)
+    size = n_t + 2 * n_g
+    network = csr_array((capacity, (tails.astype(np.int32), heads.astype(np.int32))), shape=(size, size))
+    network.indices = network.indices.astype(np.int32)
+    network.indptr = network.indptr.astype(np.int32)
+    return int(maximum_flow(network, a, b).flow_value)

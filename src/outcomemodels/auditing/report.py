@@ -12,6 +12,7 @@ from outcomemodels.auditing.crossings import Crossings, crossings_of
 from outcomemodels.auditing.findings import Finding, Layer
 from outcomemodels.auditing.waterfall import Step, waterfall_of
 from outcomemodels.data.dataset import PaulDataset
+from outcomemodels.outcomes.suppression import Disclosure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,11 +49,18 @@ class AuditReport:
         """Findings that stop a fit of ``outcome`` until they are accepted by name."""
         return blocking_of(self.data, outcome=outcome, covariates=covariates, batches=batches)
 
-    def table(self) -> pd.DataFrame:
-        """One row per number: column, layer, measure, value, numerator, denominator, sentence."""
+    def table(self, *, disclosure: Disclosure | None = None) -> pd.DataFrame:
+        """One row per number: column, layer, measure, value, numerator, denominator, sentence.
+
+        With a ``disclosure`` small counts are hidden, and the frame's ``attrs["suppression"]`` says so.
+        """
         import pandas as pd
 
-        return pd.DataFrame([layer.to_dict() for layer in self.layers])
+        plain = self.to_dict() if disclosure is None else self.suppressed(disclosure)
+        frame = pd.DataFrame(plain["layers"])
+        if disclosure is not None:
+            frame.attrs["suppression"] = disclosure.note
+        return frame
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dict for JSON; small enough to be kept with a fit."""
@@ -67,16 +75,24 @@ class AuditReport:
             "waterfall": [step.to_dict() for step in self.waterfall],
         }
 
-    def show(self) -> None:
-        """Print the audit to the terminal."""
+    def suppressed(self, disclosure: Disclosure | None = None) -> dict[str, Any]:
+        """As :meth:`to_dict`, with small counts hidden, the others rounded, and a note that says so.
+
+        Whole numbers in sentences are treated as counts, so some that are none are rounded too.
+        """
+        rule = disclosure or Disclosure()
+        return {**rule.plain(self.to_dict()), "suppression": rule.note}
+
+    def show(self, *, disclosure: Disclosure | None = None) -> None:
+        """Print the audit to the terminal; with a ``disclosure``, small counts are hidden."""
         from outcomemodels.auditing.show import print_report
 
-        print_report(self)
+        print_report(self.to_dict() if disclosure is None else self.suppressed(disclosure))
 
     def __repr__(self) -> str:
         from outcomemodels.auditing.show import text_of
 
-        return text_of(self)
+        return text_of(self.to_dict())
 
     def _repr_html_(self) -> str:
         from outcomemodels.auditing.show import html_of

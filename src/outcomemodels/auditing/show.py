@@ -10,42 +10,42 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from outcomemodels.auditing.report import AuditReport
-
-SHARES = ("values recorded", "fields established", "unspecified share", "bridging share", "clients with", "paired")
-
 
 def number(layer: Mapping[str, Any]) -> str:
     """One number with its counts: ``87% (87 of 100)``, ``3.2``, or a dash where nothing can be said."""
     value = layer["value"]
+    if layer.get("share") and (layer["numerator"] is None or layer["denominator"] is None):
+        return "suppressed"
     if value is None:
         return "–"
-    if str(layer["measure"]).startswith(SHARES):
+    if layer.get("share"):
         return f"{value:.0%} ({layer['numerator']:,.0f} of {layer['denominator']:,.0f})"
-    return f"{value:.1f}" if value != round(value) else f"{value:,.0f}"
+    if value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"
 
 
-def text_of(report: AuditReport) -> str:
+def text_of(plain: Mapping[str, Any]) -> str:
     """The audit as plain text."""
     from rich.console import Console
 
     buffer = io.StringIO()
-    _print(report, Console(file=buffer, width=110, no_color=True))
+    _print(plain, Console(file=buffer, width=110, no_color=True))
     return buffer.getvalue().rstrip()
 
 
-def print_report(report: AuditReport) -> None:
+def print_report(plain: Mapping[str, Any]) -> None:
     """Print the audit to the terminal."""
     from rich.console import Console
 
-    _print(report, Console())
+    _print(plain, Console())
 
 
-def _print(report: AuditReport, console: Console) -> None:
+def _print(plain: Mapping[str, Any], console: Console) -> None:
     from rich.table import Table
 
-    plain = report.to_dict()
-    console.print(f"Audit of {report.name}: {report.n:,} rows ({report.grain}). {report.title}", markup=False)
+    head = f"Audit of {plain['name']}: {_count(plain['n'])} rows ({plain['grain']}). {plain['title']}"
+    console.print(head, markup=False)
     table = Table("column", "layer", "measure", "number", "what it says", show_lines=False)
     last = ""
     for layer in plain["layers"]:
@@ -55,8 +55,10 @@ def _print(report: AuditReport, console: Console) -> None:
     console.print(table)
     for finding in plain["findings"]:
         console.print(f"{finding['level'].upper():5} {finding['name']}: {finding['sentence']}", markup=False)
-    steps = " → ".join(f"{s['left']:,} {s['requirement']}" for s in plain["waterfall"])
+    steps = " → ".join(f"{_count(s['left'])} {s['requirement']}" for s in plain["waterfall"])
     console.print(steps, markup=False)
+    if "suppression" in plain:
+        console.print(plain["suppression"], markup=False)
 
 
 def html_of(plain: Mapping[str, Any]) -> str:
@@ -73,11 +75,16 @@ def html_of(plain: Mapping[str, Any]) -> str:
         f"<em>Rule: {_e(f['rule'])}.</em>{' ' + _e(f['mend']) + '.' if f['mend'] else ''}</li>"
         for f in plain["findings"]
     )
-    steps = "".join(f"<li>{s['left']:,} {_e(s['requirement'])}</li>" for s in plain["waterfall"])
+    steps = "".join(f"<li>{_count(s['left'])} {_e(s['requirement'])}</li>" for s in plain["waterfall"])
+    note = f"<p class='note'>{_e(plain['suppression'])}</p>" if "suppression" in plain else ""
     return (
         f"<table class='audit'>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        f"<ul class='findings'>{findings}</ul><ol class='waterfall'>{steps}</ol>"
+        f"<ul class='findings'>{findings}</ul><ol class='waterfall'>{steps}</ol>{note}"
     )
+
+
+def _count(n: float | None) -> str:
+    return "few" if n is None else f"{n:,.0f}"
 
 
 def _e(text: object) -> str:

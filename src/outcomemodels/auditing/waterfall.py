@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from outcomemodels.auditing.columns import main_field, present
+from outcomemodels.auditing.counting import main_field, present
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.schema import Facet, Occasion
 

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "models": ("outcomemodels.cli.listing", "models", "List the installed models."),
     "data": ("outcomemodels.cli.listing", "data", "List the data sets known by name, with their licences."),
     "schema": ("outcomemodels.cli.listing", "schema", "Draft a schema from a table, or check a table against one."),
+    "bench": ("outcomemodels.cli.benching", "bench", "Hold posteriors against references, then time them."),
     "simulate": ("outcomemodels.cli.simulating", "simulate", "Write a simulated data set whose truth is known."),
 }
 

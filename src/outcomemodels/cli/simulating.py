@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from outcomemodels.cli.job import leave
 from outcomemodels.cli.options import json_option, quiet_option
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def _count(ctx: click.Context, param: click.Parameter, value: str) -> int:
 
 @simulate.command(
     epilog="\b\nExamples:\n  outcomemodels simulate nhs --referrals 1e5 --seed 1 --out folder"
+    "\n  outcomemodels simulate nhs --referrals 2e4 --out folder --run"
     "\n  outcomemodels simulate nhs --out folder --format csv --version 2.0 --dirty"
     "\n  outcomemodels simulate nhs --out folder --set benefit.response_sd=3 --set 'benefit.by_arm[IPT]=1'"
 )
@@ -90,6 +92,9 @@ def _count(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("--interviews", type=float, default=0.0, help="Share of clients interviewed independently.")
 @click.option("--set", "given", multiple=True, metavar="NAME=NUMBER", help="Another value for a parameter.")
 @click.option("--assumptions", is_flag=True, help="Print every parameter with range, tag and source.")
+@click.option("--run", "go_on", is_flag=True, help="Then read, audit, fit, ask, report, and compare with the truth.")
+@click.option("--where", multiple=True, metavar="FIELD=LABEL", help="With --run: rows to fit; finished=yes if absent.")
+@click.option("--problem", "problems", multiple=True, help="With --run: problem to ask about; the commonest if absent.")
 @json_option
 @quiet_option
 def nhs(
@@ -103,6 +108,9 @@ def nhs(
     interviews: float,
     given: tuple[str, ...],
     assumptions: bool,
+    go_on: bool,
+    where: tuple[str, ...],
+    problems: tuple[str, ...],
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -110,6 +118,8 @@ def nhs(
 
     The records are invented: they resemble published totals and nobody in particular. Prints how near the published
     numbers they come, each with its tag: V seen in a source, M from memory, D our own design.
+
+    With --run the folder is read, audited, fitted, asked and reported too, and the answers are held against the truth.
     """
     from outcomemodels.data.nhs_simulation.simulate import simulate_nhs
 
@@ -125,9 +135,15 @@ def nhs(
         values=dict(_setting(word) for word in given),
         progress=None if quiet else _progress(),
     )
+    known = {"folder": str(out), "referrals": made.referrals, "persons": made.persons, "rows": dict(made.rows)}
+    known |= made.calibration.to_dict()
+    if go_on:
+        from outcomemodels.cli.whole_way import WHERE, whole_way
+
+        fitted, found = whole_way(out, where=where or WHERE, problems=problems, seed=seed, quiet=quiet)
+        known |= {"report": str(out / "report.html"), "comparison": found.to_dict()}
     if as_json:
-        known = {"folder": str(out), "referrals": made.referrals, "persons": made.persons, "rows": dict(made.rows)}
-        click.echo(json.dumps(known | made.calibration.to_dict(), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(known, ensure_ascii=False, indent=1))
         return
     if assumptions:
         for parameter in made.parameters.parameters.values():
@@ -135,6 +151,9 @@ def nhs(
         click.echo()
     click.echo(str(made.calibration))
     click.echo(f"{out}: {made.referrals:,} referrals of {made.persons:,} people; truth in {out / 'truth'}", err=True)
+    if go_on:
+        click.echo(f"\n{found}\nReport: {out / 'report.html'}")
+        leave(fitted)
 
 
 def _setting(word: str) -> tuple[str, float]:
@@ -159,3 +178,40 @@ def _progress() -> Callable[[int, int], None]:
             click.echo(f"  {made:,} of {wanted:,} referrals", err=True)
 
     return tell
+
+
+@simulate.command(
+    epilog="\b\nExample:\n  outcomemodels simulate nhs --referrals 2e4 --out world"
+    "\n  outcomemodels fit world --where finished=yes --outcome phq9_end --out fit.nc"
+    "\n  outcomemodels simulate compare fit.nc world"
+)
+@click.argument("fit_file", metavar="FIT", type=click.Path(path_type=Path))
+@click.argument("truth_folder", metavar="WORLD", type=click.Path(path_type=Path))
+@click.option("--problem", "problems", multiple=True, help="Problem; repeat for several. Without it, the commonest.")
+@click.option(
+    "--quantity", type=click.Choice(["completed", "last_phq9", "last_gad7", "recovered"]), help="Which truth."
+)
+@click.option(
+    "--among", type=click.Choice(["finishers", "entered", "referred"]), default="finishers", show_default=True
+)
+@json_option
+def compare(
+    fit_file: Path,
+    truth_folder: Path,
+    problems: tuple[str, ...],
+    quantity: Literal["completed", "last_phq9", "last_gad7", "recovered"] | None,
+    among: Literal["finishers", "entered", "referred"],
+    as_json: bool,
+) -> None:
+    """Hold the answers of a saved FIT against the truth of the simulated WORLD its data came from."""
+    from outcomemodels.data.nhs_simulation.truth import load_truth
+    from outcomemodels.estimands import Question
+    from outcomemodels.estimands.against_truth import compare_with_truth
+    from outcomemodels.reporting import default_questions
+    from outcomemodels.workflow import ask, load_fit
+
+    truth = load_truth(truth_folder)
+    fitted = load_fit(fit_file)
+    asked = tuple(Question(problem=p) for p in problems) or default_questions(fitted.design)
+    found = compare_with_truth([ask(fitted, q) for q in asked], truth, quantity=quantity, among=among)
+    click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))

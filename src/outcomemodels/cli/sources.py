@@ -48,7 +48,7 @@ def showing_progress(*, quiet: bool) -> bool:
 def open_data(
     source: str, *, schema: Path | None = None, where: Sequence[str] = (), years: Sequence[str] = (), level: str = ""
 ) -> PaulDataset:
-    """Open a file, a folder of NHS annual tables, a saved data set, or a data set known by name.
+    """Open a file, a folder of NHS annual or record-level tables, a saved data set, or a data set known by name.
 
     Raises
     ------
@@ -63,6 +63,17 @@ def _open(source: str, schema: Path | None, years: Sequence[str], level: str) ->
     path = Path(source)
     if path.is_dir() and path.suffix != ".zarr" and schema is None:
         from outcomemodels.data.nhs_annual import LEVELS, read_nhs_annual
+        from outcomemodels.data.nhs_dataset.tables import is_nhs_folder
+
+        if is_nhs_folder(path):
+            if years or level:
+                raise SpecError(
+                    "--years and --level are for folders of NHS annual tables",
+                    accepted="--where year=2023-24, --where provider=CODE for record-level tables",
+                )
+            from outcomemodels.data.nhs_dataset.read import read_nhs_dataset
+
+            return read_nhs_dataset(path)
 
         chosen = next((name for name in LEVELS if name == (level or "provider")), None)
         if chosen is None:

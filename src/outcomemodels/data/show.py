@@ -33,6 +33,7 @@ def text_of(data: PaulDataset) -> str:
     if absent:
         lines.append(f"  not recorded: {', '.join(absent)}")
     lines += [f"  note: {note}" for note in data.schema.notes]
+    lines += [f"  {line}" for line in _quality(data)]
     return "\n".join(lines)
 
 
@@ -49,7 +50,7 @@ def html_of(data: PaulDataset) -> str:
     absent = [f.value for f in Facet if not data.schema.of_facet(f)]
     title = f"<p>{escape(data.schema.title)}</p>" if data.schema.title else ""
     foot = f"<p>Not recorded: {escape(', '.join(absent))}</p>" if absent else ""
-    notes = "".join(f"<li>{escape(note)}</li>" for note in data.schema.notes)
+    notes = "".join(f"<li>{escape(note)}</li>" for note in (*data.schema.notes, *_quality(data)))
     return (
         f"<div><p><strong>{escape(headline(data))}</strong></p>{title}"
         f"<p>Assignment to treatment: {escape(data.schema.assignment.value)}</p>"
@@ -57,6 +58,14 @@ def html_of(data: PaulDataset) -> str:
         + (f"<ul>{notes}</ul>" if notes else "")
         + "</div>"
     )
+
+
+def _quality(data: PaulDataset) -> list[str]:
+    """Lines on data quality, where the dataset was read from record-level tables."""
+    from outcomemodels.data.nhs_dataset.quality import quality_of
+
+    found = quality_of(data)
+    return [] if found is None else found.lines()
 
 
 def headline(data: PaulDataset) -> str:

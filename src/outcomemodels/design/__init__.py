@@ -10,12 +10,11 @@ from outcomemodels.design.carrier import (
     Design,
     Factor,
     Number,
-    Response,
-    Scale,
     Unseen,
-    Watched,
 )
 from outcomemodels.design.present import present
+from outcomemodels.design.response import OutcomeKind, Response, Scale, Target, scores_of
+from outcomemodels.design.watched import Watched
 
 __all__ = [
     "NEW",
@@ -26,10 +25,13 @@ __all__ = [
     "Design",
     "Factor",
     "Number",
+    "OutcomeKind",
     "Response",
     "Scale",
+    "Target",
     "Unseen",
     "Watched",
     "build_design",
     "present",
+    "scores_of",
 ]

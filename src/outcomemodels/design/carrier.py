@@ -10,17 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from outcomemodels.design.response import FloatArray, IntArray, OutcomeKind, Response, Scale, Target, scores_of
+from outcomemodels.design.watched import unwatched
 from outcomemodels.errors import QuestionError, SpecError
 from outcomemodels.schema import Assignment, Direction, Facet, Grain
 from outcomemodels.spec import Family
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
 
 
 class Unseen(IntEnum):
@@ -39,36 +37,19 @@ UNKNOWN = Unseen.UNKNOWN
 """One of those in the data, not known which: drawn from the fitted levels by caseload."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """Centre and spread of the response, in its units (logit units for the binomial family)."""
-
-    centre: float
-    spread: float
-
-
-@dataclass(frozen=True, eq=False)
-class Response:
-    """The observed outcome.
-
-    ``kind`` is ``"rows"`` (y is one score), ``"cells"`` (y is the mean of n scores with standard deviation sd) or
-    ``"counts"`` (y events of n trials). All dims (obs,). ``sd`` is NaN except for cells.
-    """
-
-    kind: Literal["rows", "cells", "counts"]
-    y: FloatArray
-    n: FloatArray
-    sd: FloatArray
-
-
 @dataclass(frozen=True, eq=False)
 class Factor:
-    """A labelled field as codes. ``codes`` dims (obs,); -1 is NEW and -2 UNKNOWN, in counterfactual designs only."""
+    """A labelled field as codes.
+
+    ``codes`` dims (obs,); -1 is NEW and -2 UNKNOWN, in counterfactual designs only. Where rows were summed over the
+    field, all codes are UNKNOWN and ``count`` holds the courses of each level.
+    """
 
     name: str
     facet: Facet
     levels: tuple[str, ...]
     codes: IntArray
+    count: tuple[float, ...] | None = None
 
     def code(self, label: str) -> int:
         """Code of a label.
@@ -95,7 +76,11 @@ class Factor:
 
 @dataclass(frozen=True, eq=False)
 class Number:
-    """A numeric field. ``values`` dims (obs,); ``centre`` and ``spread`` are of the fitted rows."""
+    """A numeric field. ``values`` dims (obs,); ``centre`` and ``spread`` are of the fitted rows.
+
+    Where rows were summed into cells, ``values`` are means of cells, ``within`` is the mean variance inside them, and
+    ``range`` the smallest and largest value of a row.
+    """
 
     name: str
     facet: Facet
@@ -103,6 +88,13 @@ class Number:
     values: FloatArray
     centre: float
     spread: float
+    within: float = 0.0
+    range: tuple[float, float] | None = None
+
+    @property
+    def seen(self) -> tuple[float, float]:
+        """Smallest and largest value of a fitted row."""
+        return self.range or (float(np.nanmin(self.values)), float(np.nanmax(self.values)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +196,14 @@ class Design:
         For counterfactual designs, the design whose levels and crossings hold.
     extended : bool
         For counterfactual designs made by :func:`outcomemodels.design.present`: every code is a level, those outside
-        the fit stand after the fitted ones, and the response holds placeholders.
+        the fit stand after the fitted ones, and the responses hold placeholders.
+    kind : OutcomeKind
+        What the outcome is.
+    levels : tuple of str
+        Of an ordered outcome, lowest first; ``response.y`` holds their codes.
+    targets : mapping of name to Target
+        Several responses, when the model takes several; ``outcome``, ``response`` and the rest are then of the first.
+        A row may lack some of them.
     """
 
     outcome: str
@@ -225,6 +224,9 @@ class Design:
     dropped: Mapping[str, int] = field(default_factory=dict)
     fitted: Design | None = None
     extended: bool = False
+    kind: OutcomeKind = "continuous"
+    levels: tuple[str, ...] = ()
+    targets: Mapping[str, Target] = field(default_factory=dict)
 
     @property
     def n_obs(self) -> int:
@@ -232,9 +234,58 @@ class Design:
         return len(self.row)
 
     @property
+    def is_summed(self) -> bool:
+        """Whether rows were summed into cells before the fit, each observation standing for several rows."""
+        return self.grain is Grain.EPISODE and self.response is not None and self.response.kind == "cells"
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the data behind the observations."""
+        return round(float(self.response.n.sum())) if self.is_summed and self.response is not None else self.n_obs
+
+    @property
     def is_counterfactual(self) -> bool:
         """Whether this design asks rather than fits."""
         return self.fitted is not None
+
+    @property
+    def source(self) -> Design:
+        """The fitted design: this one, or the one a counterfactual design came from."""
+        return self if self.fitted is None else self.fitted
+
+    @property
+    def scores(self) -> FloatArray:
+        """What each level of an ordered outcome counts, dims (level,): its number, or its place from 0."""
+        return scores_of(self.levels)
+
+    def of_response(self, name: str) -> Design:
+        """The design with one of several responses as its outcome; ``""`` is the first, or the only one.
+
+        Raises
+        ------
+        QuestionError
+            If there is no such response.
+        """
+        if not name and not self.targets:
+            return self
+        if name and name not in self.targets:
+            raise QuestionError(
+                f"the fit has no response {name!r}",
+                facet="outcome",
+                accepted=", ".join(self.targets) or f"none by name; its only outcome is {self.outcome!r}",
+            )
+        target = self.targets[name or next(iter(self.targets))]
+        return replace(
+            self,
+            outcome=target.outcome,
+            kind=target.kind,
+            levels=target.levels,
+            units=target.units,
+            direction=target.direction,
+            scale=target.scale,
+            response=None if self.response is None else target.response,
+            fitted=None if self.fitted is None else self.fitted.of_response(name),
+        )
 
     def factor(self, name: str) -> Factor:
         """Return the factor called ``name``.
@@ -290,6 +341,9 @@ class Design:
             fresh = list(index)[len(known.levels) :]
             levels = (*known.levels, *(tuple(f.levels[c] for f, c in zip(factors, k, strict=True)) for k in fresh))
             return Crossing(by, levels, codes, np.append(known.count, np.zeros(len(fresh))))
+        if len(by) == 1 and factors[0].count is not None:
+            levels = tuple((label,) for label in factors[0].levels)
+            return Crossing(by, levels, np.full(self.n_obs, -1, np.int32), np.asarray(factors[0].count, dtype=float))
         if len(by) == 1:  # keep declared order; drop levels never observed
             used = np.unique(stacked[:, 0])
             recode = np.full(len(factors[0].levels), -1, dtype=np.int32)
@@ -334,6 +388,11 @@ class Design:
                 product = product * self.numbers[name].values
         return np.where(unseen, 0.0, product - column.centre)
 
+    def spread_of(self, name: str) -> float:
+        """SD over the fitted rows of a column or number by name; 1 where it does not vary."""
+        by_name = {c.name: c.spread for c in self.columns} | {"1": 1.0}
+        return by_name[name] if name in by_name else self.numbers[name].spread
+
     def matrix(self) -> FloatArray:
         """Fixed columns, dims (obs, column), in the order of ``columns``."""
         if not self.columns:
@@ -342,9 +401,13 @@ class Design:
 
     @property
     def coords(self) -> dict[str, Any]:
-        """Coordinates for a graph: obs, coefficient, one dim per labelled field and per crossing used by a batch."""
+        """Coordinates for a graph: obs, coefficient, one dim per labelled field and per crossing used by a batch.
+
+        With several responses, ``obs_<name>`` are the rows in which each was observed.
+        """
         out: dict[str, Any] = {"obs": np.arange(self.n_obs), "coefficient": [c.name for c in self.columns]}
         out |= {name: list(factor.levels) for name, factor in unwatched(self.factors).items()}
+        out |= {f"obs_{name}": target.rows for name, target in self.targets.items()}
         for batch in self.batches:
             crossing = self._crossing(batch.by)
             out[crossing.dim] = list(crossing.labels)
@@ -385,39 +448,6 @@ class Design:
             fitted=fitted,
             extended=False,
         )
-
-
-class Watched[T](dict[str, T]):
-    """A mapping that notes which entries are taken; walking over all of them notes them all."""
-
-    def __init__(self, entries: Mapping[str, T]) -> None:
-        super().__init__(entries)
-        self.taken: set[str] = set()
-
-    def __getitem__(self, name: str) -> T:
-        self.taken.add(name)
-        return super().__getitem__(name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """As of a dict, noted."""
-        if name in self:
-            self.taken.add(name)
-        return super().get(name, default)
-
-    def values(self) -> Any:
-        """As of a dict, all noted."""
-        self.taken.update(self)
-        return super().values()
-
-    def items(self) -> Any:
-        """As of a dict, all noted."""
-        self.taken.update(self)
-        return super().items()
-
-
-def unwatched[T](entries: Mapping[str, T]) -> Mapping[str, T]:
-    """The same entries, where taking them is not noted."""
-    return dict(dict.items(entries)) if isinstance(entries, Watched) else entries
 
 
 def _codes(factor: Factor, rows: Sequence[Mapping[str, str | float | Unseen]]) -> IntArray:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from outcomemodels.design.carrier import NEW, UNKNOWN, Design, Factor, Response
+from outcomemodels.design.carrier import NEW, UNKNOWN, Design, Factor
 from outcomemodels.errors import QuestionError
 
 NEW_LEVEL = "(new)"
@@ -35,7 +35,8 @@ def present(design: Design) -> Design:
     return replace(
         design,
         factors={name: _extended(f) for name, f in design.factors.items()},
-        response=_placeholder(design.fitted.response, design.n_obs),
+        response=None if design.fitted.response is None else design.fitted.response.first(design.n_obs),
+        targets={n: replace(t, response=t.response.first(design.n_obs)) for n, t in design.fitted.targets.items()},
         extended=True,
     )
 
@@ -50,12 +51,3 @@ def _extended(factor: Factor) -> Factor:
     while label in factor.levels:
         label = f"({label})"
     return replace(factor, levels=(*factor.levels, label), codes=np.where(new, len(factor.levels), factor.codes))
-
-
-def _placeholder(response: Response | None, n_obs: int) -> Response | None:
-    """Values of the right kind and length that stand for an outcome nobody has seen: the first fitted row's."""
-    if response is None:
-        return None
-    return Response(
-        response.kind, np.full(n_obs, response.y[0]), np.full(n_obs, response.n[0]), np.full(n_obs, response.sd[0])
-    )

@@ -46,6 +46,8 @@ class Question:
         Fields of time: weeks since intake, year.
     worthwhile : float, optional
         Smallest difference worth having, in outcome units (probability for binomial outcomes), positive.
+    response : str
+        Which of several responses is asked about; empty for the first, or the only one.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class Question:
     setting: str | Unseen | Mapping[str, str | Unseen] = NEW
     when: Mapping[str, Value] = field(default_factory=dict)
     worthwhile: float | None = None
+    response: str = ""
 
     def __post_init__(self) -> None:
         if isinstance(self.treatments, str):
@@ -94,6 +97,8 @@ class Question:
             raise QuestionError(
                 f"setting={self.setting!r}", accepted="a fitted label, NEW, UNKNOWN, or a mapping of field to these"
             )
+        if not isinstance(self.response, str):
+            raise QuestionError(f"response={self.response!r}", accepted="the name of a response of the model")
         if self.reference is not None and not isinstance(self.reference, str):
             raise QuestionError(f"reference={self.reference!r}", accepted="the label of a fitted treatment")
         if self.worthwhile is not None and not (np.isfinite(self.worthwhile) and self.worthwhile >= 0):
@@ -218,6 +223,7 @@ class Question:
             "setting": _plain(self.setting),
             "when": _plain(self.when),
             "worthwhile": self.worthwhile,
+            "response": self.response,
         }
 
     @classmethod
@@ -319,7 +325,7 @@ def _no_field(part: str, value: object, facet: Facet) -> QuestionError:
 
 def _known(factor: Factor, label: str) -> int:
     code = factor.code(label)
-    if not (factor.codes == code).any():
+    if not np.isin(factor.codes, (code, UNKNOWN)).any():  # UNKNOWN: summed over, so the level itself is not seen
         raise QuestionError(f"{label!r} has no course in the fitted data", column=factor.name, facet=factor.facet.value)
     return code
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from outcomemodels.design import NEW, UNKNOWN, Design
 from outcomemodels.inference.unknown import choose_unknown
 from outcomemodels.plugin import Block, LinearModel, LinearStructure, OutcomeModel, Priors
-from outcomemodels.posterior import corr_name, effect_name, sd_name
+from outcomemodels.posterior import corr_name, effect_name, expected_name, outcome_name, sd_name
 
 FloatArray = NDArray[np.float64]
 
@@ -72,15 +72,18 @@ def expected_draws(
     *,
     seed: int,
     what: Literal["expected", "outcome"] = "expected",
+    response: str = "",
 ) -> FloatArray:
     """Expected outcomes, or outcomes of new courses, of any model; dims (sample, obs).
 
-    Linear models are predicted from their linear form, all others through their graph.
+    ``response`` is the name of one of several responses. Linear models are predicted from their linear form, all
+    others through their graph.
     """
     if not (isinstance(model, LinearModel) and model.info.linear):
         from outcomemodels.inference.predict_graph import predict_graph
 
-        return predict_graph(model, design, priors, posterior, seed=seed, variable=what)
+        variable = expected_name(response) if what == "expected" else outcome_name(response)
+        return predict_graph(model, design, priors, posterior, seed=seed, variable=variable)
     structure = model.linear(design, priors)
     expected = predict_linear(structure, design, posterior, seed=seed)
     if what == "expected":
@@ -89,12 +92,12 @@ def expected_draws(
 
 
 def prior_draws(
-    model: OutcomeModel, design: Design, priors: Priors, *, seed: int, samples: int = PRIOR_DRAWS
+    model: OutcomeModel, design: Design, priors: Priors, *, seed: int, response: str = "", samples: int = PRIOR_DRAWS
 ) -> FloatArray:
     """Expected outcomes before any data, through the graph; dims (sample, obs)."""
     from outcomemodels.inference.predict_graph import prior_graph
 
-    return prior_graph(model, design, priors, samples=samples, seed=seed)
+    return prior_graph(model, design, priors, samples=samples, seed=seed, variable=expected_name(response))
 
 
 def _outcomes(

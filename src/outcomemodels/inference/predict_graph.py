@@ -92,6 +92,10 @@ def predict_graph(
         seed=int(rng.integers(2**31)),
     )
     (values,) = evaluate([target], given, samples=samples, seed=int(rng.integers(2**31)), width=asked.n_obs)
+    observed = asked.targets.get(variable.removeprefix("outcome_"))
+    if observed is not None and variable.startswith("outcome_") and values.shape[1:] == observed.rows.shape:
+        some, values = values, np.full((samples, asked.n_obs), np.nan)
+        values[:, observed.rows] = some
     if values.ndim != 2 or values.shape[1] != asked.n_obs:
         raise PluginError(
             f"{variable!r} of model {model.info.name!r} has shape {values.shape[1:]} for {asked.n_obs} rows",

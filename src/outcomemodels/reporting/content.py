@@ -86,13 +86,18 @@ class Report:
 
 
 def default_questions(design: Design) -> tuple[Question, ...]:
-    """One question for each problem with most courses, or one for all where the data name no problem."""
+    """One question for each problem with most courses, or one for all where the data name no problem.
+
+    With several responses, each is asked about.
+    """
+    names = tuple(design.targets) or ("",)
     problem = main_factor(design.factors, Facet.PROBLEM)
     if problem is None or len(problem.levels) < 2:
-        return (Question(),)
+        return tuple(Question(response=name) for name in names)
     crossing = design.crossing((problem.name,))
     order = sorted(range(len(crossing.levels)), key=lambda i: -float(crossing.count[i]))
-    return tuple(Question(problem=crossing.levels[i][0]) for i in order[:MAX_QUESTIONS])
+    some = order[: max(1, MAX_QUESTIONS // len(names))]
+    return tuple(Question(problem=crossing.levels[i][0], response=name) for name in names for i in some)
 
 
 def gather(fit: Fit, answers: Sequence[Answer], *, audit: Mapping[str, Any] | None = None) -> Report:
@@ -134,7 +139,7 @@ def gather(fit: Fit, answers: Sequence[Answer], *, audit: Mapping[str, Any] | No
         diagnostics=diagnostics_table(fit.verdict),
         method=words.what_was_fitted(design, fit.spec.model, uses=None if fit.is_linear else fit.uses),
         priors=priors_table(fit.priors),
-        limits=words.limits(design, findings, lost / (lost + design.n_obs), audited=bool(seen)),
+        limits=words.limits(design, findings, lost / (lost + design.n_rows), audited=bool(seen)),
         provenance=_provenance(provenance, fit),
     )
 

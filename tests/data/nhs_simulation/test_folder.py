@@ -80,3 +80,8 @@ def test_a_full_folder_is_not_touched(folder: Path) -> None:
 def test_an_unknown_parameter_is_named(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"benefit\.maen"):
         simulate_nhs(tmp_path / "w", referrals=300, values={"benefit.maen": 1.0})
+
+
+def test_a_tiny_world_can_be_written(tmp_path: Path) -> None:
+    made = simulate_nhs(tmp_path / "w", referrals=100, seed=2)
+    assert "published" in str(made.calibration)

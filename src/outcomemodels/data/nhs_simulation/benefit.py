@@ -54,7 +54,7 @@ def draw_noise(p: Parameters, people: People, rng: np.random.Generator) -> Noise
     error = rng.standard_normal((t, n), dtype=np.float32)
     phq9 = people.phq9.astype(np.float32) + state + np.float32(p["severity.phq9_error"]) * error
     error = rng.standard_normal((t, n), dtype=np.float32)
-    gad7 = people.gad7.astype(np.float32) + np.float32(0.7) * state + np.float32(p["severity.gad7_error"]) * error
+    gad7 = people.gad7.astype(np.float32) + np.float32(0.8) * state + np.float32(p["severity.gad7_error"]) * error
     bias = np.float32(p["severity.self_report_bias"])
     if bias:
         learnt = bias * arrived(p, np.arange(t), True).astype(np.float32)[:, None]
@@ -91,7 +91,8 @@ def benefit(p: Parameters, world: World, people: People, wait: FloatArray, arm: 
     pd = people.personality - p["client.personality"]
     label = [ARM_LABELS[arm]]
     out = p["benefit.mean"] + world.crossing[arm, people.problem]
-    out = out + (p["benefit.severity"] + p.by("benefit.severity_by_arm", label)[0]) * over
+    slope = p["benefit.severity"] + p.by("benefit.severity_by_arm", label)[0]
+    out = out + (slope + p["benefit.severity_responders"] * people.responds) * over
     out += (p["benefit.personality"] + p.by("benefit.personality_by_arm", label)[0]) * pd
     out += p.by("benefit.age", label)[0] * (people.age - 40) / 10
     out += p["benefit.neurodevelopmental"] * people.neurodevelopmental
@@ -185,10 +186,17 @@ def give(
     return Course(path=path, size=size, planned=plan, attended=at_stop + 1, dropped=dropped)
 
 
-def last_gad7(p: Parameters, noise: Noise, course: Course, high: bool) -> NDArray[np.int8]:
+def gad7_more(p: Parameters, people: People) -> FloatArray:
+    """GAD-7 points of benefit over and above what follows from PHQ-9: responders' own anxiety falls too."""
+    own = people.gad7 - p["severity.gad7_mean"] - p["benefit.gad7_ratio"] * (people.phq9 - p["severity.phq9_mean"])
+    return np.asarray(p["benefit.severity_responders"] * own * people.responds)
+
+
+def last_gad7(p: Parameters, noise: Noise, course: Course, more: FloatArray, high: bool) -> NDArray[np.int8]:
     """GAD-7 at the last session attended of a first course, dims (client,)."""
     at = course.attended
-    raw = noise.gad7[at, np.arange(len(at))] - p["benefit.gad7_ratio"] * course.size * arrived(p, at, high)
+    size = p["benefit.gad7_ratio"] * course.size + more
+    raw = noise.gad7[at, np.arange(len(at))] - size * arrived(p, at, high)
     return np.clip(np.rint(raw), 0, 21).astype(np.int8)
 
 

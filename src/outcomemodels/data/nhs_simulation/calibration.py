@@ -15,7 +15,6 @@ from outcomemodels.data.nhs_simulation.parameters import Anchor, Parameters
 from outcomemodels.data.nhs_simulation.scores import Scores
 from outcomemodels.data.nhs_simulation.spells import ASSESSED_ONLY, Spells
 from outcomemodels.data.nhs_simulation.truth_tables import After
-from outcomemodels.data.nhs_simulation.visits import Ending, Visits
 from outcomemodels.data.nhs_simulation.world import HIGH
 
 FloatArray = NDArray[np.float64]
@@ -92,11 +91,8 @@ class Tally:
 
     def add(
         self,
-        p: Parameters,
         spells: Spells,
-        visits: Visits,
         scores: Scores,
-        ending: Ending,
         flags: Columns,
         after: After,
     ) -> None:
@@ -168,7 +164,7 @@ def _quantities(c: Mapping[str, NDArray[Any]]) -> tuple[dict[str, tuple[float, i
     for name, refusal in (("declined", 0), ("unsuitable", 1), ("advice", 2)):
         share(f"{name}_of_assessed_only", c["refusal"] == refusal, c["only"])
     assert ASSESSED_ONLY[:3] == ("declined", "unsuitable", "advice_only")
-    out["sessions"] = (float(c["treatment_contacts"][done].mean()), int(done.sum()))
+    out["sessions"] = (_mean(c["treatment_contacts"][done]), int(done.sum()))
     share("within_6_weeks", c["wait_to_treatment"] <= 42, entered)
     share("within_18_weeks", c["wait_to_treatment"] <= 126, entered)
     share("caseness", c["at_caseness"], done)
@@ -187,6 +183,7 @@ def _quantities(c: Mapping[str, NDArray[Any]]) -> tuple[dict[str, tuple[float, i
     share("low_only", low_first & ~high[c["second_arm"]], done)
     share("stepped_up", low_first & high[c["second_arm"]], done)
     share("unspecified", c["unspecified"], done)
+    share("unspecified_entered", c["unspecified"], entered)
     relapsed = (c["relapse"] >= 0) & done
     share("relapse_12", c["relapse"] <= 365, relapsed)
     share("relapse_6_of_12", c["relapse"] <= 182, relapsed & (c["relapse"] <= 365))
@@ -194,16 +191,16 @@ def _quantities(c: Mapping[str, NDArray[Any]]) -> tuple[dict[str, tuple[float, i
     _sizes(out, c, pairs)
     _variances(out, c, pairs)
     further = {
-        "online sessions per finisher of a computer treatment": float(
-            c["online"][done & np.array([a.online for a in ARMS])[c["first_arm"]]].mean()
+        "online sessions per finisher of a computer treatment": _mean(
+            c["online"][done & np.array([a.online for a in ARMS])[c["first_arm"]]]
         ),
         "recovery, White (%)": _pct(c["recovered"], eligible & c["white"]),
         "recovery, other than White (%)": _pct(c["recovered"], eligible & ~c["white"]),
         "dropped out, of two sessions or more (%)": _pct(c["dropped"], entered & (c["treatment_contacts"] >= 2)),
         "stepped down, of finishers (%)": _pct(steps & ~low_first, done),
         "still in treatment, of entered (%)": _pct(~done & ~once, entered),
-        "sessions, low intensity only": float(c["treatment_contacts"][done & low_first & ~steps].mean()),
-        "sessions, high intensity only": float(c["treatment_contacts"][done & ~low_first & ~steps].mean()),
+        "sessions, low intensity only": _mean(c["treatment_contacts"][done & low_first & ~steps]),
+        "sessions, high intensity only": _mean(c["treatment_contacts"][done & ~low_first & ~steps]),
     }
     return out, further
 
@@ -217,20 +214,28 @@ def _sizes(out: dict[str, tuple[float, int]], c: Mapping[str, NDArray[Any]], pai
     for name in ("phq9", "gad7", "wsas"):
         first, last = c[f"{name}_first"].astype(float), c[f"{name}_last"].astype(float)
         rows = pairs & np.isfinite(first) & np.isfinite(last)
-        n, sd = int(rows.sum()), float(first[rows].std())
-        out[f"d_{name}"] = (float((first[rows] - last[rows]).mean()) / sd, n)
-        out[f"{name}_first"] = (float(first[rows].mean()), n)
-        if name == "phq9":
-            out["phq9_first_sd"] = (sd, n)
-    first, last = c["phq9_first"][pairs].astype(float), c["phq9_last"][pairs].astype(float)
-    out["correlation_start"] = (float(np.corrcoef(first, c["gad7_first"][pairs])[0, 1]), int(pairs.sum()))
-    high = pairs & HIGH[c["first_arm"]]  # the source saw high-intensity courses
+        n, sd = int(rows.sum()), _sd(first[rows])
+        out[f"d_{name}"] = (_mean(first[rows] - last[rows]) / sd, n)
+        out[f"{name}_first"] = (_mean(first[rows]), n)
+        out[f"{name}_first_sd"], out[f"{name}_last_sd"] = (sd, n), (_sd(last[rows]), n)
     change = (c["phq9_first"] - c["phq9_last"]).astype(float)
-    gap = change[high & ~c["dropped"]].mean() - change[high & c["dropped"]].mean()
-    out["noncompleter_change"] = (float(gap), int(high.sum()))
+    high = pairs & HIGH[c["first_arm"]]  # the source saw high-intensity courses
+    gap = _mean(change[high & ~c["dropped"]]) - _mean(change[high & c["dropped"]])
+    out["noncompleter_change"] = (gap, int(high.sum()))
+    enough = int(high.sum()) >= 10
+    both = float(np.corrcoef(c["phq9_first"][pairs], c["gad7_first"][pairs])[0, 1]) if enough else float("nan")
+    out["correlation_start"] = (both, int(pairs.sum()))
     x = np.column_stack([np.ones(high.sum()), c["phq9_first"][high], c["treatment_contacts"][high]]).astype(float)
-    slope = np.linalg.lstsq(x, change[high], rcond=None)[0][2]
-    out["points_per_session"] = (float(slope), int(high.sum()))
+    slope = float(np.linalg.lstsq(x, change[high], rcond=None)[0][2]) if enough else float("nan")
+    out["points_per_session"] = (slope, int(high.sum()))
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _sd(values: NDArray[Any]) -> float:
+    return float(values.std()) if len(values) > 1 else float("nan")
 
 
 def _variances(out: dict[str, tuple[float, int]], c: Mapping[str, NDArray[Any]], pairs: NDArray[np.bool_]) -> None:

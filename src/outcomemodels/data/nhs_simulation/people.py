@@ -38,8 +38,9 @@ class People:
         True main and second disorder, positions in ``PROBLEMS``; second -1 when there is none.
     phq9, gad7 : ndarray of float
         Lasting level, points.
+    responds : ndarray of bool
     response : ndarray of float
-        A client's own response to any treatment, points.
+        Whether treatment helps the client to remission; a client's own response to any treatment, points.
     response_by_arm : ndarray of float, dims (treatment, person)
     wsas : ndarray of float
         WSAS over and above what PHQ-9 says, points.
@@ -63,6 +64,7 @@ class People:
     second: IntArray
     phq9: FloatArray
     gad7: FloatArray
+    responds: BoolArray
     response: FloatArray
     response_by_arm: FloatArray
     wsas: FloatArray
@@ -126,6 +128,7 @@ def draw_people(p: Parameters, world: World, first: int, n: int, rng: np.random.
         second=second,
         phq9=phq9 + p["severity.phq9_sd"] * z[0],
         gad7=gad7 + p["severity.gad7_sd"] * (r * z[0] + np.sqrt(1 - r * r) * z[1]),
+        responds=responds,
         response=rng.normal(0, p["benefit.response_sd"], n)
         + p["benefit.responder_gap"] * (responds - share_responding),
         response_by_arm=rng.normal(0, p["benefit.response_by_arm_sd"], (len(ARMS), n)),

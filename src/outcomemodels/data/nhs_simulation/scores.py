@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from outcomemodels.data.nhs_simulation.benefit import arrived
+from outcomemodels.data.nhs_simulation.benefit import arrived, gad7_more
 from outcomemodels.data.nhs_simulation.codes import MEASURE, PROBLEMS, WSAS_ITEMS
 from outcomemodels.data.nhs_simulation.parameters import Parameters
 from outcomemodels.data.nhs_simulation.records import Descriptors
 from outcomemodels.data.nhs_simulation.spells import Spells
-from outcomemodels.data.nhs_simulation.visits import FOLLOW_UP, Ending, Visits
-from outcomemodels.data.nhs_simulation.world import HIGH, World
+from outcomemodels.data.nhs_simulation.visits import FOLLOW_UP, Visits
+from outcomemodels.data.nhs_simulation.world import HIGH
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -52,13 +52,7 @@ class Scores:
 
 
 def draw_scores(
-    p: Parameters,
-    world: World,
-    spells: Spells,
-    visits: Visits,
-    ending: Ending,
-    descriptors: Descriptors,
-    rng: np.random.Generator,
+    p: Parameters, spells: Spells, visits: Visits, descriptors: Descriptors, rng: np.random.Generator
 ) -> Scores:
     """Every score of every measure at the visits where questionnaires are offered."""
     people, noise = spells.people, spells.noise
@@ -93,7 +87,8 @@ def draw_scores(
         noise.phq9[0, ref] + rng.normal(0, 1, n) * (kind == 0),
     )
     index = at_session + 1
-    gad7 = noise.gad7[index, ref] - p["benefit.gad7_ratio"] * gain + 0.8 * jitter
+    more = gad7_more(p, people)[ref] * np.where(at_session >= 0, np.where(step, np.maximum(share, 0.6), share), 0)
+    gad7 = noise.gad7[index, ref] - p["benefit.gad7_ratio"] * gain - more + 0.8 * jitter
     offered = (rng.random(n) < p["measure.recorded"]) | (index <= 0)
     inside = (visit >= 0) & ~visits.online[np.maximum(visit, 0)]
     outcome = ~after
@@ -103,7 +98,7 @@ def draw_scores(
     ]
     level = people.phq9[ref] + noise.state[index, ref] - gain
     parts += _wsas(p, spells, ref, level, gain, offered, rng)
-    parts += _own(p, world, spells, ref, noise.state[index, ref], gain, offered, descriptors, rng)
+    parts += _own(p, spells, ref, noise.state[index, ref], gain, offered, descriptors, rng)
     rows = np.concatenate([r for r, _, _ in parts])
     return Scores(
         referral=ref[rows],
@@ -141,7 +136,6 @@ def _wsas(
 
 def _own(
     p: Parameters,
-    world: World,
     spells: Spells,
     ref: IntArray,
     state: NDArray[np.float32],

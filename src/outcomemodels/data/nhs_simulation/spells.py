@@ -17,6 +17,7 @@ from outcomemodels.data.nhs_simulation.benefit import (
     benefit,
     draw_noise,
     expected_end,
+    gad7_more,
     give,
     last_gad7,
     leaving,
@@ -97,11 +98,12 @@ def draw_spells(p: Parameters, world: World, people: People, day: IntArray, rng:
     """Let one referral of each person take its course."""
     n = people.n
     noise = draw_noise(p, people, rng)
-    start9 = np.clip(np.rint(noise.phq9[0]), 0, 27)
-    start7 = np.clip(np.rint(noise.gad7[0]), 0, 21)
     log_wait = np.log(p["wait.assessment_median"]) + world.wait[people.service]
     wait = np.maximum(1, np.rint(np.exp(log_wait + p["wait.log_sd"] * rng.standard_normal(n)))).astype(np.int64)
     combined = rng.random(n) < p["funnel.combined_visit"]
+    first = combined.astype(np.int64), np.arange(n)  # who is treated at the first visit is assessed at that visit
+    start9 = np.clip(np.rint(noise.phq9[first]), 0, 27)
+    start7 = np.clip(np.rint(noise.gad7[first]), 0, 21)
     further = np.exp(np.log(p["wait.treatment_median"]) + p["wait.log_sd"] * rng.standard_normal(n))
     until = wait + np.where(combined, 0, np.maximum(2, np.rint(further))).astype(np.int64)
 
@@ -113,12 +115,12 @@ def draw_spells(p: Parameters, world: World, people: People, day: IntArray, rng:
 
     propensity = propensities(p, world, people, start9)
     arm = draw_treatment(propensity, rng.random(n))
-    potential, first, therapist = _every_treatment(p, world, people, noise, propensity, arm, until * 1.0, rng)
+    potential, course, therapist = _every_treatment(p, world, people, noise, propensity, arm, until * 1.0, rng)
     return _further(
         p,
         world,
         rng,
-        first,
+        course,
         therapist,
         Spells(
             people=people,
@@ -159,7 +161,7 @@ def _every_treatment(
     dropped = np.empty((k, n), dtype=bool)
     path = np.zeros((SESSIONS, n), dtype=np.int8)
     size_given, plan_given, who_given = np.empty(n), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    leave, u = leaving(p, people), rng.random(n)
+    leave, more, u = leaving(p, people), gad7_more(p, people), rng.random(n)
     cols = np.arange(n)
     for a in range(k):
         plan = planned(p, noise, a)
@@ -169,7 +171,7 @@ def _every_treatment(
         delivered = size + world.benefit_of(who) + world.effect[people.service]
         course = give(p, noise, delivered, plan, leave, bool(HIGH[a]))
         last9[a] = course.path[course.attended - 1, cols]
-        last7[a] = last_gad7(p, noise, course, bool(HIGH[a]))
+        last7[a] = last_gad7(p, noise, course, more, bool(HIGH[a]))
         attended[a], dropped[a] = course.attended, course.dropped
         mine = np.flatnonzero(arm == a)
         path[: len(course.path), mine] = course.path[:, mine]

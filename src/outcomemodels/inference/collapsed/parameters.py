@@ -18,7 +18,7 @@ from scipy import special
 
 from outcomemodels.inference.collapsed.batch import Batch, Points
 from outcomemodels.inference.collapsed.collapse import Collapsed, Variances
-from outcomemodels.inference.collapsed.layout import FloatArray
+from outcomemodels.inference.collapsed.layout import FloatArray, IntArray, Layout
 from outcomemodels.plugin import LinearStructure
 from outcomemodels.priors import Prior
 
@@ -212,15 +212,56 @@ class Parameters:
         return value - 0.5 * float(eta @ eta), out
 
     def start(self, engine: Collapsed) -> FloatArray:
-        """A starting point: residual spread after the fixed columns, shared out."""
-        stats_ = engine.stats
-        squares = float(stats_.square.sum() + stats_.within.sum())
-        count = float(np.maximum(stats_.n.sum() + stats_.degrees.sum(), 1))
-        spread = float(np.sqrt(max(squares / count, 1e-12)))
+        """A starting point by moments: the spread of each block's raw level means, less what noise alone would give."""
+        stats, layout = engine.stats, engine.stats.layout
+        on_diagonal = stats.rows == stats.columns
+        weight, cross = np.zeros(layout.size), np.asarray(stats.cross.sum(axis=1)).reshape(-1)
+        weight[stats.rows[on_diagonal]] = np.asarray(stats.gram.sum(axis=1)).reshape(-1)[on_diagonal]
+        intercepts = [k for k, block in enumerate(self.structure.blocks) if block.columns[0] == "1"]
+        count, shift = max(float(stats.n.sum() + stats.degrees.sum()), 1.0), 0.0
+        if intercepts:
+            first = self._places(layout, intercepts[0], 0)
+            count = float(weight[first].sum())
+            shift = float(cross[first].sum()) / count
+        total = max(float(stats.square.sum() + stats.within.sum()) / count - shift**2, 1e-12)
+        left = total
+        variance = [np.full(q, 0.01 * total) for q in layout.widths]
+        for k, q in enumerate(layout.widths):
+            for a in range(q):
+                where = self._places(layout, k, a)
+                where = where[weight[where] > 0]
+                if a == 0 and k in intercepts:
+                    between = float((cross[where] ** 2 / weight[where]).sum()) / count - shift**2
+                    variance[k][a] = np.clip(between - total * len(where) / count, 0.01 * total, 0.5 * total)
+                    left -= float(variance[k][a])
+                else:
+                    variance[k][a] = 0.05 * total / max(float(weight[where].sum()) / count, 1e-12)
         out = np.zeros(len(self.coordinates))
         for i, c in enumerate(self.coordinates):
             if c.kind == "noise":
-                out[i] = normal_from_sd(c.prior, 0.7 * spread)
+                out[i] = normal_from_sd(c.prior, float(np.sqrt(max(left, 0.3 * total))))
             elif c.kind == "sd":
-                out[i] = min(normal_from_sd(c.prior, 0.4 * spread) if c.position == 0 else -0.5, 0.0)
+                out[i] = normal_from_sd(c.prior, float(np.sqrt(variance[c.index][c.position])))
         return out
+
+    def rough_curvature(self, engine: Collapsed, eta: FloatArray) -> FloatArray:
+        """Negative second derivative expected along each coordinate, to scale a search; dims (coordinate,).
+
+        A log SD seen through K levels has curvature of about 2 K, a log residual SD 2 n; the prior adds 1.
+        """
+        stats = engine.stats
+        sds, _, noise = self.natural(eta)
+        rows = np.bincount(stats.noise, weights=stats.n, minlength=len(noise)) + stats.degrees
+        out = np.ones(len(self.coordinates))
+        for i, c in enumerate(self.coordinates):
+            if c.kind == "noise":
+                out[i] += 2 * rows[c.index] * log_sd_slope(c.prior, float(eta[i]), float(noise[c.index])) ** 2
+            elif c.kind == "sd":
+                sd = float(sds[c.index][c.position])
+                out[i] += 2 * stats.layout.levels[c.index] * log_sd_slope(c.prior, float(eta[i]), sd) ** 2
+        return out
+
+    @staticmethod
+    def _places(layout: Layout, block: int, column: int) -> IntArray:
+        """Variables of one column of a block."""
+        return np.arange(layout.starts[block] + column, layout.block(block).stop, layout.widths[block])

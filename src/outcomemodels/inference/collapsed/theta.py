@@ -124,16 +124,14 @@ def find_mode(parameters: Parameters, engine: Batch) -> tuple[FloatArray, FloatA
         If the density is not finite at the start.
     """
     start = parameters.start(engine.engine)
-    best, slope = parameters.gradient(engine, start)
+    best, _ = parameters.gradient(engine, start)
     if not np.isfinite(best):
         raise FitError(
             "the density of the variance parameters is not finite at the start",
             accepted="a response with finite variance, and priors that allow noise above zero",
         )
     used = 1
-    curvature = _curvature(parameters, engine, start, slope)
-    used += len(start)
-    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(curvature)), 1.0))
+    scale = 1 / np.sqrt(parameters.rough_curvature(engine.engine, start))
 
     def objective(x: FloatArray) -> tuple[float, FloatArray]:
         nonlocal used

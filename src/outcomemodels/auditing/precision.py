@@ -1,0 +1,211 @@
+"""The expected 95 % half-width of a contrast, from the design and variance components, in closed form.
+
+With the components known, the posterior variance of a contrast c of all effects is c' (W'W / noise² + D⁻¹)⁻¹ c
+(Henderson's mixed-model equations; Robinson 1991, doi 10.1214/ss/1177011926). Rows are collapsed to cells first, so the
+cost does not grow with the number of courses. Effects of somebody or somewhere new add their own variance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, diags_array
+
+from outcomemodels.auditing.components import Components
+from outcomemodels.auditing.courses import Codes, Courses, pairs_of, used
+from outcomemodels.schema import Grain
+
+FloatArray = NDArray[np.float64]
+
+Z95 = 1.959963984540054
+FLAT = 30.0
+"""SD of an effect about which nothing is assumed, in SDs of the noise."""
+
+MOST_DENSE = 900
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """Courses with the outcome, counted by every combination of the factors that enter.
+
+    ``codes`` by factor, dims (cell,); ``n`` courses, dims (cell,); ``roles`` by factor; ``batches`` the crossings.
+    """
+
+    codes: Mapping[str, Codes]
+    n: FloatArray
+    roles: Mapping[str, str]
+    batches: tuple[tuple[str, ...], ...]
+
+    def role(self, batch: tuple[str, ...]) -> str:
+        """Role of a batch, as variance components are named."""
+        return "cell" if len(batch) > 2 else ":".join(self.roles[name] for name in batch)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class System:
+    """Mixed-model equations: ``matrix`` dims (effect, effect), and where each level of a batch stands."""
+
+    cells: Cells
+    components: Components
+    matrix: csr_array
+    index: Mapping[tuple[str, ...], Mapping[tuple[int, ...], int]]
+
+
+def cells_of(courses: Courses) -> Cells:
+    """Collapse courses to cells and choose the batches the way the model ``paul`` does."""
+    fields = [
+        (f, role)
+        for f, role in (
+            (courses.treatment, "treatment"),
+            (courses.problem, "problem"),
+            (courses.therapist, "therapist"),
+            *((s, "setting") for s in courses.settings),
+            *((t, "time") for t in courses.times),
+        )
+        if f is not None
+    ]
+    rows = np.flatnonzero(courses.usable & np.isfinite(courses.y))
+    columns = {f.name: courses.codes[f.name][rows].astype(np.int64) + 1 for f, _ in fields}
+    flat = np.zeros(len(rows), dtype=np.int64)
+    for codes in columns.values():
+        size = int(codes.max(initial=0)) + 1
+        if int(flat.max(initial=0)) > 2**62 // max(size, 1):
+            flat = np.unique(flat, return_inverse=True)[1].astype(np.int64)
+        flat = flat * size + codes
+    _, first, of = np.unique(flat, return_index=True, return_inverse=True)
+    n = np.bincount(of, weights=courses.n[rows])
+    codes32 = {name: (codes[first] - 1).astype(np.int32) for name, codes in columns.items()}
+    roles = {f.name: role for f, role in fields}
+    return Cells(codes32, n, roles, _batches(codes32, roles, courses.data.grain))
+
+
+def _batches(codes: Mapping[str, Codes], roles: Mapping[str, str], grain: Grain) -> tuple[tuple[str, ...], ...]:
+    many = [name for name in codes if used(codes[name]) >= 2]
+    out: list[tuple[str, ...]] = [(name,) for name in many]
+    treatment = next((name for name in many if roles[name] == "treatment"), None)
+    problem = next((name for name in many if roles[name] == "problem"), None)
+    if treatment is not None:
+        out += [(treatment, name) for name in many if name != treatment and _crossed(codes[treatment], codes[name])]
+    if problem is not None:
+        out += [(s, problem) for s in many if roles[s] == "setting" and _crossed(codes[s], codes[problem])]
+    if grain is Grain.CELL:
+        every = tuple(name for name in many if roles[name] != "therapist")
+        if len(every) > 2:
+            out.append(every)
+    return tuple(out)
+
+
+def _crossed(a: Codes, b: Codes) -> bool:
+    return pairs_of(a, b) > max(used(a), used(b))
+
+
+def system_of(cells: Cells, components: Components) -> System:
+    """Set up the equations once; contrasts are then solved one by one."""
+    rows, columns, values = [np.arange(len(cells.n))], [np.zeros(len(cells.n), dtype=np.int64)], [np.ones(len(cells.n))]
+    precision = [1 / (FLAT * components.noise) ** 2]
+    index: dict[tuple[str, ...], dict[tuple[int, ...], int]] = {}
+    offset = 1
+    for batch in cells.batches:
+        stacked = np.stack([cells.codes[name] for name in batch], axis=1)
+        levels, of = np.unique(stacked, axis=0, return_inverse=True)
+        index[batch] = {tuple(int(v) for v in level): offset + i for i, level in enumerate(levels)}
+        rows.append(np.arange(len(cells.n)))
+        columns.append(offset + of.reshape(-1))
+        values.append(np.ones(len(cells.n)))
+        sd = max(components.sds.get(cells.role(batch), 0.0), 1e-6 * components.noise)
+        precision += [1 / sd**2] * len(levels)
+        offset += len(levels)
+    W = csr_array(
+        (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(len(cells.n), offset)
+    )
+    weighted = diags_array(cells.n / components.noise**2) @ W
+    matrix = csr_array(W.T @ weighted + diags_array(np.array(precision)))
+    return System(cells, components, matrix, index)
+
+
+def posterior_variance(system: System, contrast: Mapping[int, float]) -> float:
+    """Variance of a contrast of effects given the components, outcome units squared."""
+    c = np.zeros(system.matrix.shape[0])
+    for at, value in contrast.items():
+        c[at] += value
+    if not c.any():
+        return 0.0
+    if len(c) <= MOST_DENSE:
+        return float(c @ np.linalg.solve(system.matrix.toarray(), c))
+    from scipy.sparse.linalg import cg
+
+    diagonal = system.matrix.diagonal()
+    solved, _ = cg(system.matrix, c, rtol=1e-6, maxiter=2000, M=diags_array(1 / diagonal))
+    return float(c @ solved)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """Whose contrast is meant: codes of the factors that are named, and roles of those that are new.
+
+    ``named`` fixes factors at a level; ``new`` lists roles (therapist, setting, problem) of which one member is drawn,
+    so that how much the difference itself varies between members counts; all others are averaged over.
+    """
+
+    treatment: str
+    a: int
+    b: int
+    named: Mapping[str, int]
+    new: tuple[str, ...] = ()
+
+
+def half_width(system: System, aim: Aim) -> float:
+    """Expected half-width of the 95 % interval of a minus b, outcome units."""
+    contrast: dict[int, float] = {}
+    extra = 0.0
+    for batch, index in system.index.items():
+        if aim.treatment not in batch:
+            continue
+        partners = [name for name in batch if name != aim.treatment]
+        sd = system.components.sds.get(system.cells.role(batch), 0.0)
+        if all(name in aim.named for name in partners):
+            for level, sign in ((aim.a, 1.0), (aim.b, -1.0)):
+                key = tuple(level if name == aim.treatment else aim.named[name] for name in batch)
+                at = index.get(key)
+                if at is None:
+                    extra += sd**2
+                else:
+                    contrast[at] = contrast.get(at, 0.0) + sign
+        elif any(system.cells.roles[name] in aim.new for name in partners):
+            extra += 2 * sd**2
+    return Z95 * float(np.sqrt(posterior_variance(system, contrast) + extra))
+
+
+def estimable(cells: Cells, factors: tuple[str, ...], treatment: str, a: int, b: int) -> bool:
+    """Whether a minus b is determined when the factors enter as indicators with nothing assumed of their effects."""
+    names = (treatment, *factors)
+    kept = np.all([cells.codes[name] >= 0 for name in names], axis=0)
+    blocks, offset, starts = [], 0, {}
+    for name in names:
+        size = int(cells.codes[name].max(initial=-1)) + 1
+        starts[name] = offset
+        blocks.append(offset + cells.codes[name][kept])
+        offset += size
+    m = int(kept.sum())
+    ends = np.concatenate(blocks)
+    flat = np.unique(np.stack(blocks, axis=1), axis=0)
+    m = len(flat)
+    W = csr_array((np.ones(flat.size), (np.repeat(np.arange(m), len(names)), flat.reshape(-1))), shape=(m, offset))
+    c = np.zeros(offset)
+    c[starts[treatment] + a], c[starts[treatment] + b] = 1.0, -1.0
+    if not len(ends):
+        return False
+    if offset <= 1500:
+        products = (W.T @ W).toarray()
+        scale = 1 / np.sqrt(np.maximum(np.diag(products), 1.0))
+        scaled = scale[:, None] * products * scale
+        target = scale * c
+        missed = np.abs(scaled @ np.linalg.lstsq(scaled, target, rcond=1e-10)[0] - target).max()
+        return bool(missed <= 1e-6 * np.abs(target).max())
+    from scipy.sparse.linalg import lsqr
+
+    found = lsqr(csr_array(W.T), c, atol=1e-8, btol=1e-8, iter_lim=3000)
+    return bool(found[3] <= 1e-4 * np.sqrt(2))

@@ -1,0 +1,208 @@
+"""Cases: data, model and priors under one name, and what question each answers. Outsiders add theirs by entry point.
+
+A package registers a case under ``outcomemodels.bench_cases``: the name, and a :class:`Case` or a function that
+returns one. Listing reads names and imports nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+
+from outcomemodels.benchmarking import worlds
+from outcomemodels.benchmarking.problem import Problem
+from outcomemodels.errors import PluginError
+from outcomemodels.plugin import LinearStructure, Prior
+
+GROUP = "outcomemodels.bench_cases"
+DATA_SEED = 20261
+"""Seed of the simulated cases; not used while the engines were made."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case of the benchmark.
+
+    Parameters
+    ----------
+    name : str
+    question : str
+        What it answers, in one line.
+    make : callable returning LinearStructure
+        The data and the model, made or read when called.
+    needs : str
+        Name of the data set that must be at hand; empty for simulated cases.
+    quick : bool
+        Whether it is part of the quick run.
+    reference : bool
+        Whether a reference posterior is kept for it.
+    """
+
+    name: str
+    question: str
+    make: Callable[[], LinearStructure]
+    needs: str = ""
+    quick: bool = False
+    reference: bool = True
+
+    def problem(self) -> Problem:
+        """The case with its data in memory.
+
+        Raises
+        ------
+        FileError
+            If its data set is not at hand.
+        """
+        return Problem(self.name, self.make())
+
+
+def _data(
+    name: str,
+    *,
+    outcome: str = "",
+    formula: str = "",
+    where: tuple[tuple[str, str], ...] = (),
+    priors: tuple[tuple[str, Prior], ...] = (),
+) -> LinearStructure:
+    """The flagship model on a data set known by name."""
+    from outcomemodels.data.embedded import load
+    from outcomemodels.design import build_design
+    from outcomemodels.models.paul import Paul
+    from outcomemodels.plugin import resolve_priors
+    from outcomemodels.spec import ModelSpec
+
+    data = load(name)
+    if where:
+        data = data.where(**{field: [label] for field, label in where})
+    design = build_design(data, ModelSpec(outcome=outcome or data.outcomes[0], formula=formula))
+    model = Paul()
+    return model.linear(design, resolve_priors(model, design, dict(priors)))
+
+
+def _wide(*names: str, scale: float) -> tuple[tuple[str, Prior], ...]:
+    return tuple((name, Prior.half_student_t(3, scale)) for name in names)
+
+
+def _crossed(rows: int, text: str, *, quick: bool = False, reference: bool = True) -> Case:
+    name = f"crossed-1e{len(str(rows)) - 1}"
+    return Case(name, text, partial(worlds.crossed, rows, DATA_SEED), quick=quick, reference=reference)
+
+
+BUILT_IN: tuple[Case, ...] = (
+    Case(
+        "sleepstudy",
+        "18 people, correlated slopes: the textbook case, where every program should agree",
+        partial(
+            _data,
+            "sleepstudy",
+            formula="reaction ~ days + (1 + days | client)",
+            priors=_wide("sd_days_by_client[1]", "sd_days_by_client[days]", "noise", scale=50.0),
+        ),
+        needs="sleepstudy",
+        quick=True,
+    ),
+    Case(
+        "enrichd",
+        "557 clients in CBT, 7,117 visits: correlated slopes with many rows a client",
+        partial(_data, "enrichd_bdi", formula="bdi ~ weeks + (1 + weeks | client)"),
+        needs="enrichd_bdi",
+    ),
+    Case(
+        "nhs-2023-24",
+        "published provider cells of one year, eight crossed batches: means and SDs in place of rows",
+        partial(_data, "nhs_tt_proms", outcome="phq9_end", where=(("year", "2023-24"),)),
+        needs="nhs_tt_proms",
+    ),
+    Case(
+        "insteval",
+        "73,421 rows, 3 crossed factors, 4,114 effects: the classic large crossed case",
+        partial(
+            _data,
+            "inst_eval",
+            formula="rating ~ service + (1 | client) + (1 | therapist) + (1 | setting)",
+            priors=_wide("sd_client", "sd_therapist", "sd_setting", "noise", scale=1.0),
+        ),
+        needs="inst_eval",
+    ),
+    _crossed(1_000, "20 therapists: few levels, variance parameters near zero", quick=True),
+    _crossed(10_000, "150 therapists in 10 services: a middling service"),
+    _crossed(100_000, "1,000 therapists in 50 services: a region"),
+    _crossed(1_000_000, "10,000 therapists in 200 services: a nation's year", reference=False),
+    _crossed(10_000_000, "the same with ten years of rows; the statistics no longer grow", reference=False),
+    Case(
+        "zero-variance",
+        "therapists do not differ at all: an SD at its boundary",
+        partial(worlds.crossed, 2_000, DATA_SEED, therapist_sd=0.0),
+    ),
+    Case(
+        "singletons",
+        "log-normal caseloads: most therapists with one or two courses, a few with hundreds",
+        partial(worlds.lognormal_caseloads, DATA_SEED),
+    ),
+    Case(
+        "near-disconnected",
+        "two networks joined by three courses: effects that only priors hold apart",
+        partial(worlds.nearly_disconnected, DATA_SEED),
+    ),
+    Case(
+        "strong-correlation",
+        "starting points and slopes correlated -0.9, six visits or fewer",
+        partial(worlds.strong_correlation, DATA_SEED),
+    ),
+    Case(
+        "crossed-binomial-1e3",
+        "recovered or not, 1,000 courses: for engines that fit yes and no",
+        partial(worlds.crossed, 1_000, DATA_SEED, counted=True),
+    ),
+    Case(
+        "crossed-binomial-1e4",
+        "recovered or not, 10,000 courses",
+        partial(worlds.crossed, 10_000, DATA_SEED, counted=True),
+        reference=False,
+    ),
+)
+
+
+def available_cases(points: Iterable[EntryPoint] | None = None) -> tuple[str, ...]:
+    """Names of the built-in and the registered cases, without importing the latter."""
+    outside = entry_points(group=GROUP) if points is None else points
+    return (*(c.name for c in BUILT_IN), *sorted({p.name for p in outside} - {c.name for c in BUILT_IN}))
+
+
+def load_case(name: str, points: Iterable[EntryPoint] | None = None) -> Case:
+    """A case by name.
+
+    Raises
+    ------
+    PluginError
+        For a name there is none of, or a registered case that cannot be loaded.
+    """
+    for case in BUILT_IN:
+        if case.name == name:
+            return case
+    outside = list(entry_points(group=GROUP) if points is None else points)
+    for point in outside:
+        if point.name == name:
+            return _loaded(point)
+    raise PluginError(f"no benchmark case called {name!r}", accepted=", ".join(available_cases(outside)))
+
+
+def _loaded(point: EntryPoint) -> Case:
+    try:
+        made = point.load()
+        case = made if isinstance(made, Case) else made()
+    except Exception as error:
+        raise PluginError(
+            f"benchmark case {point.name!r} could not be loaded: {type(error).__name__}: {error}",
+            rows=[point.value],
+            mend="repair or uninstall the package that registers it",
+        ) from error
+    if not isinstance(case, Case) or case.name != point.name:
+        raise PluginError(
+            f"benchmark case {point.name!r} is not a Case of that name",
+            rows=[point.value],
+            accepted="a Case, or a function without arguments that returns one",
+        )
+    return case

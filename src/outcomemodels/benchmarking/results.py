@@ -1,0 +1,140 @@
+"""From records to rows: the gate first, then what may be printed, with the spread over repeats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from outcomemodels.benchmarking.entrants import CORE
+from outcomemodels.benchmarking.gate import Gate, judge, judge_estimates
+from outcomemodels.benchmarking.measure import Measured, pool_moments
+from outcomemodels.benchmarking.reference import Reference, load_reference
+from outcomemodels.benchmarking.schedule import Record
+
+Which = Literal["variance", "fixed"]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median, least and most over repeats; NaN when nothing was measured."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Spread of what is finite."""
+        finite = [v for v in values if math.isfinite(v)]
+        if not finite:
+            return cls(math.nan, math.nan, math.nan)
+        return cls(float(np.median(finite)), min(finite), max(finite))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One entrant at one case.
+
+    ``sample``, ``compile`` and rates are NaN where the gate is closed. ``ratio`` is the core's effective draws a
+    second over the entrant's, each repeat against the two core runs around it.
+    """
+
+    case: str
+    entrant: str
+    kind: str
+    status: str
+    gate: Gate
+    repeats: int
+    compile: Spread
+    sample: Spread
+    memory: float
+    ess_variance: float
+    ess_fixed: float
+    rate_variance: Spread
+    rate_fixed: Spread
+    rate_compiled: Spread
+    ratio_variance: Spread
+    ratio_fixed: Spread
+    note: str
+    versions: str
+
+
+def rows_of(records: Sequence[Record], references: dict[str, Reference | None] | None = None) -> list[Row]:
+    """Rows by case then entrant, in the order they were first run.
+
+    Parameters
+    ----------
+    records : sequence of Record
+    references : dict, optional
+        By case; those kept with the package when absent.
+    """
+    out = []
+    for case in dict.fromkeys(r.case for r in records):
+        reference = load_reference(case) if references is None else references.get(case)
+        here = [r for r in records if r.case == case]
+        for entrant in sorted(dict.fromkeys(r.entrant for r in here), key=lambda name: name != CORE):
+            out.append(_row(case, entrant, here, reference))
+    return out
+
+
+def needed(reference: Reference) -> tuple[str, ...]:
+    """Quantities the gate looks at: all but single effects."""
+    return tuple(name for name in reference.summaries if not name.startswith("effect["))
+
+
+def _row(case: str, entrant: str, here: Sequence[Record], reference: Reference | None) -> Row:
+    mine = [r for r in here if r.entrant == entrant]
+    done = [r for r in mine if r.measured.status == "done"]
+    last = mine[-1].measured
+    gate = _gate([r.measured for r in done], reference) if done else Gate("no reference", reason=last.why)
+    shown = done if gate.open else []
+    nothing = Spread.of([])
+
+    def over(values: Sequence[float]) -> Spread:
+        return Spread.of(values) if shown else nothing
+
+    posterior = last.kind == "posterior"
+    return Row(
+        case=case,
+        entrant=entrant,
+        kind=last.kind,
+        status="done" if done else (last.why or last.status),
+        gate=gate,
+        repeats=len(done),
+        compile=over([r.measured.seconds.get("compile", math.nan) for r in shown]),
+        sample=over([r.measured.working for r in shown]),
+        memory=max((r.measured.memory for r in done), default=math.nan),
+        ess_variance=Spread.of([r.measured.ess_variance for r in done]).median,
+        ess_fixed=Spread.of([r.measured.ess_fixed for r in done]).median,
+        rate_variance=over([r.measured.rate("variance") for r in shown]),
+        rate_fixed=over([r.measured.rate("fixed") for r in shown]),
+        rate_compiled=over([r.measured.rate("variance", compiled=True) for r in shown]),
+        ratio_variance=over(_ratios(shown, here, "variance")) if posterior else nothing,
+        ratio_fixed=over(_ratios(shown, here, "fixed")) if posterior else nothing,
+        note=last.note,
+        versions=", ".join(f"{k} {v}" for k, v in (done[-1].measured.versions if done else {}).items()),
+    )
+
+
+def _gate(done: Sequence[Measured], reference: Reference | None) -> Gate:
+    if done[0].kind == "point":
+        fixed = () if reference is None else tuple(n for n in needed(reference) if n.startswith("beta["))
+        return judge_estimates(done[-1].estimates, reference, fixed)
+    return judge(pool_moments(done), reference, () if reference is None else needed(reference))
+
+
+def _ratios(mine: Sequence[Record], here: Sequence[Record], which: Which) -> list[float]:
+    """Core's rate over the entrant's: the geometric mean of the core runs just before and just after."""
+    core = {(r.repeat, r.position): r.measured for r in here if r.entrant == CORE and r.measured.status == "done"}
+    out = []
+    for r in mine:
+        if r.entrant == CORE:
+            continue
+        beside = [core[r.repeat, p].rate(which) for p in (r.position - 1, r.position + 1) if (r.repeat, p) in core]
+        if beside:
+            out.append(float(np.exp(np.mean(np.log(beside)))) / r.measured.rate(which))
+    return out

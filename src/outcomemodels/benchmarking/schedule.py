@@ -1,0 +1,178 @@
+"""The order of a benchmark run: core, peer, core, peer … in rounds, resumable, under a budget of time.
+
+Every peer is run between two runs of the core, so that a busy minute meets both. A round takes every case and entrant
+once; a repeat has a seed of its own. An entrant that was cut off, cannot express a case, or is not there is not asked
+again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from outcomemodels.benchmarking.cases import Case
+from outcomemodels.benchmarking.entrants import CORE, Entrant
+from outcomemodels.benchmarking.environments import Ready, prepare
+from outcomemodels.benchmarking.execute import Run, Settings, execute, write_problem
+from outcomemodels.benchmarking.measure import Measured, measure
+from outcomemodels.errors import OutcomeModelsError
+
+SEEDS = (90_001, 90_002, 90_003, 90_004, 90_005, 90_006, 90_007, 90_008, 90_009)
+"""Seeds of the repeats; not used while the engines were made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be run.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    entrants : sequence of Entrant
+        The core among them, or it is left out.
+    repeats : int
+    limit : float
+        Seconds one run may take, compilation included; then it is *not finished*.
+    total : float
+        Seconds after which nothing new is started.
+    draws, tune, chains : int
+        For samplers.
+    """
+
+    cases: Sequence[Case]
+    entrants: Sequence[Entrant]
+    repeats: int = 3
+    limit: float = 300.0
+    total: float = 3600.0
+    draws: int = 500
+    tune: int = 500
+    chains: int = 2
+
+    def steps(self) -> Iterator[tuple[int, Case, Entrant, int]]:
+        """Repeat, case, entrant and position: the core before every peer and after the last."""
+        core = [e for e in self.entrants if e.name == CORE]
+        peers = [e for e in self.entrants if e.name != CORE]
+        for repeat in range(self.repeats):
+            for case in self.cases:
+                position = 0
+                for peer in peers:
+                    for entrant in (*core, peer):
+                        yield repeat, case, entrant, position
+                        position += 1
+                for entrant in core:
+                    yield repeat, case, entrant, position
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of the results: which run, and what came of it."""
+
+    case: str
+    entrant: str
+    repeat: int
+    position: int
+    at: str
+    measured: Measured
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """What makes a run the same run."""
+        return self.case, self.entrant, self.repeat, self.position
+
+    def line(self) -> str:
+        """One line of JSON."""
+        return json.dumps({**self.__dict__, "measured": self.measured.to_dict()})
+
+    @classmethod
+    def from_line(cls, line: str) -> Record:
+        """Inverse of :meth:`line`."""
+        raw: dict[str, Any] = json.loads(line)
+        return cls(**{**raw, "measured": Measured.from_dict(raw["measured"])})
+
+
+def read_records(path: Path) -> list[Record]:
+    """Records of a results file; a last line cut off by a kill is dropped."""
+    found = []
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                found.append(Record.from_line(line))
+            except (ValueError, TypeError, KeyError):
+                continue
+    return found
+
+
+def run_plan(plan: Plan, results: Path, cache: Path, say: Callable[[str], None]) -> list[Record]:
+    """Run what is not in the results file yet, adding a line for each run as it ends.
+
+    Parameters
+    ----------
+    plan : Plan
+    results : path
+        A file of JSON lines; what it holds already is not run again.
+    cache : path
+    say : callable
+        Told what is being done.
+    """
+    records = read_records(results)
+    done = {r.key for r in records}
+    over = {(r.case, r.entrant) for r in records if r.measured.status != "done"}
+    ready: dict[str, Ready] = {}
+    problems: dict[str, Path | str] = {}
+    results.parent.mkdir(parents=True, exist_ok=True)
+    begin = monotonic()
+    for repeat, case, entrant, position in plan.steps():
+        if (case.name, entrant.name, repeat, position) in done or (case.name, entrant.name) in over:
+            continue
+        left = plan.total - (monotonic() - begin)
+        if left <= 0:
+            say(f"the time in all ({plan.total:.0f} s) is used up; the same command goes on from here")
+            break
+        if entrant.name not in ready:
+            say(f"environment of {entrant.name}")
+            ready[entrant.name] = prepare(entrant, cache)
+        folder = _problem(case, cache, problems, say)
+        if isinstance(folder, str):
+            run = Run(status="missing", why=folder)
+        else:
+            settings = Settings(
+                seed=SEEDS[repeat % len(SEEDS)] + 1000 * position,
+                draws=plan.draws,
+                tune=plan.tune,
+                chains=plan.chains,
+                option=entrant.option,
+            )
+            run = execute(ready[entrant.name], folder, settings, min(plan.limit, max(left, 1.0)))
+            if run.status == "not finished" and left < plan.limit:  # cut off by the end of all time, not by its own
+                say(f"the time in all ({plan.total:.0f} s) is used up; the same command goes on from here")
+                break
+        record = Record(
+            case.name, entrant.name, repeat, position, datetime.now(UTC).isoformat(timespec="seconds"),
+            measure(run, folder if isinstance(folder, Path) else None, kind=entrant.kind),
+        )  # fmt: skip
+        if run.status != "done":
+            over.add((case.name, entrant.name))
+        records.append(record)
+        with results.open("a", encoding="utf-8") as file:
+            file.write(record.line() + "\n")
+        say(f"round {repeat + 1} {case.name} {entrant.name}: {record.measured.sentence()}")
+    return records
+
+
+def _problem(case: Case, cache: Path, problems: dict[str, Path | str], say: Callable[[str], None]) -> Path | str:
+    """Folder of the written problem, or why there is none."""
+    if case.name not in problems:
+        folder = cache / "problems" / case.name
+        try:
+            if not (folder / "complete").is_file():
+                say(f"data of {case.name}")
+                write_problem(case.problem(), folder)
+            problems[case.name] = folder
+        except OutcomeModelsError as error:
+            problems[case.name] = error.found
+    return problems[case.name]

@@ -1,0 +1,186 @@
+"""``read_nhs_dataset``: a folder of IDS tables (IAPT data set v2.0, v2.1) becomes a PaulDataset, one row a referral."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcomemodels.data.dataset import PaulDataset
+from outcomemodels.data.nhs_dataset.build import dataset_of
+from outcomemodels.data.nhs_dataset.exclusions import excluded
+from outcomemodels.data.nhs_dataset.flags import Disagreement
+from outcomemodels.data.nhs_dataset.quality import ATTRIBUTE, DataQuality, quality_from
+from outcomemodels.data.nhs_dataset.records import Records, read_records
+from outcomemodels.data.nhs_dataset.source import Source
+from outcomemodels.data.nhs_dataset.tables import find_tables, is_nhs_folder
+from outcomemodels.data.nhs_dataset.therapists import Memberships
+from outcomemodels.errors import DataError
+from outcomemodels.outcomes.contact_rule import VERSIONS, ContactRule, contact_rule
+from outcomemodels.outcomes.instruments import InstrumentSet, instruments
+from outcomemodels.outcomes.rules import OutcomeRule, ReferralScores, RuleResult, nhs_rule
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["NhsRecords", "is_nhs_folder", "read_nhs_dataset", "read_nhs_records"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NhsRecords:
+    """A folder read: the dataset, and what does not fit into one.
+
+    Parameters
+    ----------
+    data : PaulDataset
+        One row per referral, with its long table of scores.
+    quality : DataQuality
+        Counts of valid, other, default, invalid and missing values by field and provider.
+    disagreements : tuple of Disagreement
+        Derived fields of the extract held against ours.
+    course : ndarray of str, dims (referral,)
+        Identifiers of all referrals, those left out by an exclusion included.
+    scores : ReferralScores
+        What :func:`outcomemodels.outcomes.rules.apply_rule` needs, dims (referral,); any rule can be applied.
+    outcome : RuleResult
+        Verdicts of the rule named when reading.
+    therapists : Memberships
+        All therapists of every referral with their weights.
+    """
+
+    data: PaulDataset
+    quality: DataQuality
+    disagreements: tuple[Disagreement, ...]
+    course: NDArray[Any]
+    scores: ReferralScores
+    outcome: RuleResult
+    therapists: Memberships
+
+    def therapist_weights(self) -> pd.DataFrame:
+        """One row per referral and therapist: course, therapist, weight; weights of a referral sum to 1."""
+        import pandas as pd
+
+        m = self.therapists
+        who = np.array(m.labels, dtype=object)[m.therapist]
+        return pd.DataFrame({"course": self.course[m.referral], "therapist": who, "weight": m.weight})
+
+
+def read_nhs_dataset(
+    folder: str | Path,
+    *,
+    rule: OutcomeRule | str = "nhs-2.1",
+    contacts: ContactRule | None = None,
+    measures: InstrumentSet | None = None,
+    exclusions: Any = None,
+    assessments: bool = True,
+    damaged: Literal["refuse", "skip"] = "refuse",
+    progress: bool = False,
+) -> PaulDataset:
+    """Read record-level tables of NHS Talking Therapies (IAPT data set v2.0 or v2.1).
+
+    Tables are known by the number in their file name, fields by any name they have had; case never counts. Tables
+    stream by in batches; what is kept of a contact is about 30 bytes.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``IDS101Referral`` and as many of the other tables as there are, as .csv, .csv.gz or .parquet.
+    rule : OutcomeRule or str
+        Outcome rule of the verdict fields.
+    contacts : ContactRule, optional
+        Which contacts are attended and treatment; the one of the outcome rule's version when absent.
+    measures : InstrumentSet, optional
+        Instruments and their SNOMED concepts; the shipped set when absent.
+    exclusions : path, frame or mapping, optional
+        Known breaks: columns ``provider``, ``from``, ``to``, ``reason``. Referrals received in them are left out.
+    assessments : bool
+        Whether the long table of scores is kept (about 40 bytes a score).
+    damaged : {"refuse", "skip"}
+        Whether an unreadable file stops the reading or is left out with a note; the referral table always stops it.
+    progress : bool
+        Tell on stderr how far reading is.
+
+    Returns
+    -------
+    PaulDataset
+        Grain ``episode``. Each field says in its description which table and field it comes from. The data-quality
+        counts are in :func:`outcomemodels.data.nhs_dataset.quality.quality_of`.
+
+    Raises
+    ------
+    FileError
+        If there is no referral table, or a file is damaged.
+    DataError
+        If referrals have no identifier or no date, or exclusions are not usable.
+
+    References
+    ----------
+    NHS Digital (2021), A guide to IAPT data and publications.
+    """
+    return read_nhs_records(
+        folder,
+        rule=rule,
+        contacts=contacts,
+        measures=measures,
+        exclusions=exclusions,
+        assessments=assessments,
+        damaged=damaged,
+        progress=progress,
+    ).data
+
+
+def read_nhs_records(
+    folder: str | Path,
+    *,
+    rule: OutcomeRule | str = "nhs-2.1",
+    contacts: ContactRule | None = None,
+    measures: InstrumentSet | None = None,
+    exclusions: Any = None,
+    assessments: bool = True,
+    damaged: Literal["refuse", "skip"] = "refuse",
+    progress: bool = False,
+) -> NhsRecords:
+    """As :func:`read_nhs_dataset`, with data quality, therapist weights and verdicts beside the dataset.
+
+    Raises
+    ------
+    FileError, DataError
+        As :func:`read_nhs_dataset`.
+    """
+    if damaged not in ("refuse", "skip"):
+        raise DataError(f"damaged={damaged!r}", accepted="refuse, skip")
+    known = instruments() if measures is None else measures
+    chosen = nhs_rule(rule, measures=measures) if isinstance(rule, str) else rule
+    counted = contacts or contact_rule(chosen.version if chosen.version in VERSIONS else VERSIONS[-1])
+    tables, notes = find_tables(folder, damaged=damaged)
+    source = Source(tables=tables, damaged=damaged, progress=progress, notes=notes)
+    found = read_records(source, instruments=known, rule=chosen, contact_rule=counted)
+    gone, reasons = _exclude(found, exclusions)
+    disagreements = found.disagreements()
+    said = [*source.notes, *reasons, found.dispositions.sentence()]
+    said += [d.sentence() for d in disagreements if d.differ or d.only_theirs or d.only_ours]
+    quality = quality_from(source.tally, found.referrals.providers, source.facts, said)
+    title = f"NHS Talking Therapies records, {len(found.referrals.providers)} providers, rule {chosen.version}"
+    data = dataset_of(found, instruments=known, assessments=assessments, title=title, notes=tuple(said))
+    if gone.any():
+        if gone.all():
+            raise DataError("the exclusions leave no referral", table="exclusions", accepted="some referrals left")
+        data = data.select(~gone)
+    return NhsRecords(
+        data=PaulDataset(data.schema, data.arrays.assign_attrs({ATTRIBUTE: quality.to_json()})),
+        quality=quality,
+        disagreements=disagreements,
+        course=found.referrals.course,
+        scores=found.referral_scores,
+        outcome=found.outcome,
+        therapists=found.therapists,
+    )
+
+
+def _exclude(found: Records, exclusions: Any) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    if exclusions is None:
+        return np.zeros(found.n, dtype=bool), ()
+    return excluded(found.referrals, exclusions)

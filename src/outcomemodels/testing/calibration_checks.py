@@ -1,0 +1,164 @@
+"""Simulation-based calibration: parameters from the prior, outcomes from them, and ranks that must be uniform.
+
+References
+----------
+Talts et al. (2018), Validating Bayesian inference algorithms with simulation-based calibration, arXiv:1804.06788.
+Säilynoja, Bürkner & Vehtari (2022), Graphical test for discrete uniformity, doi 10.1007/s11222-022-10090-6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from outcomemodels.design import NEW, UNKNOWN, Unseen
+from outcomemodels.inference.fit import sample
+from outcomemodels.inference.settings import Settings
+from outcomemodels.plugin import Facet
+from outcomemodels.testing.prediction_checks import predicted
+from outcomemodels.testing.results import NotApplicableError
+from outcomemodels.testing.subject import Case, Subject, fail_unless
+from outcomemodels.testing.variants import as_rows
+
+FloatArray = NDArray[np.float64]
+REPLICATES, REPLICATES_NUTS = 100, 40
+"""Fits, for models with and without a linear form."""
+RANKS = 99
+"""Posterior draws a true value is ranked among."""
+LEAST_P = 1e-3
+"""Over all quantities of a check together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ranks:
+    """Ranks of true values among posterior draws; quantity to array, dims (replicate,), values 0 to ``RANKS``."""
+
+    parameters: dict[str, NDArray[np.int64]]
+    predictions: dict[str, NDArray[np.int64]]
+
+
+def ranks_are_uniform(subject: Subject) -> None:
+    """Parameters drawn from the prior lie anywhere in their posteriors, equally often."""
+    _fail_unless_uniform(simulated(subject).parameters)
+
+
+def new_and_known_are_covered(subject: Subject) -> None:
+    """So do the expected outcomes of a new, an unknown and a fitted therapist, and a contrast of treatments."""
+    found = simulated(subject).predictions
+    if not found:
+        raise NotApplicableError("the model predicts several responses")
+    _fail_unless_uniform(found)
+
+
+def simulated(subject: Subject) -> Ranks:
+    """Fit outcomes simulated from the prior, once a subject."""
+    made: Ranks = subject.once("ranks", lambda: _simulate(subject))
+    return made
+
+
+def ecdf_p_value(ranks: NDArray[np.int64], *, seed: int = 1, simulations: int = 4000) -> float:
+    """P-value of the largest departure of the ranks' distribution function from a straight line.
+
+    The departure at each rank is measured by its binomial tail; the smallest tail is referred to its distribution
+    under uniform ranks, by simulation. It is the test behind simultaneous ECDF bands.
+
+    Parameters
+    ----------
+    ranks : array of int, dims (replicate,)
+        Between 0 and ``RANKS``.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(ranks)
+    found = _smallest_tail(ranks[None], n)[0]
+    null = _smallest_tail(rng.integers(0, RANKS + 1, (simulations, n)), n)
+    return float((np.sum(null <= found * (1 + 1e-9)) + 1) / (simulations + 1))
+
+
+def _smallest_tail(ranks: NDArray[np.int64], n: int) -> FloatArray:
+    from scipy import stats
+
+    grid = np.arange(RANKS)
+    below = (ranks[:, :, None] <= grid[None, None, :]).sum(axis=1)
+    expected = (grid + 1) / (RANKS + 1)
+    counts = np.arange(n + 1)[:, None]
+    tail = np.minimum(stats.binom.cdf(counts, n, expected), stats.binom.sf(counts - 1, n, expected))
+    return np.asarray(tail[below, grid].min(axis=1))
+
+
+def _fail_unless_uniform(ranks: dict[str, NDArray[np.int64]]) -> None:
+    for name, each in ranks.items():
+        p = ecdf_p_value(each)
+        fail_unless(
+            p > LEAST_P / len(ranks),
+            f"{name}: ranks are not uniform (mean {each.mean():.0f} of {RANKS}, p = {p:.1g}, {len(each)} fits)",
+        )
+
+
+def _simulate(subject: Subject) -> Ranks:
+    case = subject.main
+    replicates = REPLICATES if subject.model.info.linear and case.design.family == "gaussian" else REPLICATES_NUTS
+    drawn = case.probe.prior(replicates, seed=41 + subject.seed)
+    truth = case.probe.as_posterior(drawn)
+    quantities = [n for n in case.probe.named if not n.startswith(("z_", "lkj_"))]
+    single = case.probe.expectations == ("expected",)
+    rows = _questions(case) if single else {}
+    parameters: dict[str, list[int]] = {}
+    predictions: dict[str, list[int]] = {}
+    for i in range(replicates):
+        response = case.design.response
+        assert response is not None
+        design = replace(case.design, response=replace(response, y=np.asarray(drawn["outcome"][i], dtype=float)))
+        settings = Settings(draws=100, tune=400, chains=4, seed=1000 + i, progress=False, target_accept=0.95)
+        posterior = sample(case.model, design, case.priors, settings)["posterior"].to_dataset()
+        rng = np.random.default_rng(i)
+        for name in quantities:
+            if name in posterior:
+                place = int(rng.integers(max(drawn[name][i].size, 1)))
+                values = _flat(posterior[name]).reshape(posterior.sizes["chain"] * posterior.sizes["draw"], -1)[
+                    :, place
+                ]
+                parameters.setdefault(name, []).append(_rank(float(drawn[name][i].reshape(-1)[place]), values, rng))
+        one = truth.isel(draw=[i])
+        seen = Case(case.model, case.world)
+        vars(seen).update(design=design, priors=case.priors)
+        if rows:
+            asked = [row for pair in rows.values() for row in pair]
+            true = predicted(case, one, asked, seed=i)[0]
+            found = predicted(seen, posterior, asked, seed=10_000 + i)
+            at = 0
+            for name, pair in rows.items():
+                sign = np.array([1.0]) if len(pair) == 1 else np.array([-1.0, 1.0])
+                span = slice(at, at + len(pair))
+                predictions.setdefault(name, []).append(_rank(float(true[span] @ sign), found[:, span] @ sign, rng))
+                at += len(pair)
+    return Ranks({n: np.array(r) for n, r in parameters.items()}, {n: np.array(r) for n, r in predictions.items()})
+
+
+def _questions(case: Case) -> dict[str, list[dict[str, Any]]]:
+    """Rows to predict: one each for levels, two (reference first) for contrasts."""
+    base = as_rows(case.design)[0]
+    out: dict[str, list[dict[str, Any]]] = {"a fitted course": [base]}
+    drawn = {f for f, policy in case.model.info.unseen.items() if policy == "draw"}
+    for factor in case.design.factors.values():
+        if factor.facet is Facet.CLIENT:
+            continue
+        unseen: tuple[Unseen, ...] = (NEW, UNKNOWN) if factor.facet.value in drawn else ()
+        for each in unseen:
+            out[f"{each!r} {factor.name}"] = [{**base, factor.name: each}]
+        if factor.facet is Facet.TREATMENT:
+            out["a contrast of treatments"] = [{**base, factor.name: v} for v in factor.levels[:2]]
+    return out
+
+
+def _flat(variable: xr.DataArray) -> FloatArray:
+    return np.asarray(variable.transpose("chain", "draw", ...).values, dtype=float)
+
+
+def _rank(true: float, draws: FloatArray, rng: np.random.Generator) -> int:
+    chosen = rng.choice(draws, RANKS, replace=False)
+    ties = int(np.sum(chosen == true))
+    return int(np.sum(chosen < true)) + int(rng.integers(ties + 1))

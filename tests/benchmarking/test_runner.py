@@ -1,0 +1,142 @@
+"""The runner: order, resuming, honest censoring, and an entrant from outside, on a case that takes milliseconds."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from outcomemodels.benchmarking import worlds
+from outcomemodels.benchmarking.cases import Case, load_case
+from outcomemodels.benchmarking.entrants import Entrant, load_entrant
+from outcomemodels.benchmarking.page import markdown, page
+from outcomemodels.benchmarking.reference import Reference, summarise
+from outcomemodels.benchmarking.results import rows_of
+from outcomemodels.benchmarking.schedule import Plan, Record, read_records, run_plan
+from outcomemodels.errors import PluginError
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "benchmark.md"
+CASE = Case("little", "does it run?", lambda: worlds.strong_correlation(3, clients=10))
+
+SCRIPT = """
+import sys, time, numpy as np, bench_io
+problem, settings = bench_io.start()
+rng = np.random.default_rng(settings.seed)
+BODY
+shift = 1.0 if settings.option == "biased" else 0.0
+draws = {name: 2.0 + shift + rng.normal(size=(2, 1500)) for name in [*problem.variance, *problem.fixed]}
+bench_io.finish(draws, seconds={"compile": 0.5, "sample": 2.0 + settings.seed % 3, "post": 0.0}, packages=("numpy",))
+"""
+
+
+def entrant(folder: Path, name: str, body: str = "", option: str = "") -> Entrant:
+    script = folder / f"{name}.py"
+    script.write_text(SCRIPT.replace("BODY", body))
+    return Entrant(name, script, here=True, option=option)
+
+
+def references() -> dict[str, Reference | None]:
+    """A standard normal around 2 for every quantity: what the honest made-up entrants draw."""
+    from outcomemodels.benchmarking.problem import quantities
+
+    rng = np.random.default_rng(9)
+    groups = quantities(CASE.make())
+    names = (*groups["variance"], *groups["fixed"])
+    return {"little": Reference("little", {n: summarise(2 + rng.normal(size=(4, 5000))) for n in names}, {}, {})}
+
+
+def run(tmp_path: Path, entrants: list[Entrant], **choices: float) -> list[Record]:
+    chosen = {"repeats": 2, "limit": 60.0, **choices}
+    plan = Plan(cases=[CASE], entrants=entrants, **chosen)  # type: ignore[arg-type]
+    return run_plan(plan, tmp_path / "results.jsonl", tmp_path / "cache", lambda text: None)
+
+
+def test_every_peer_runs_between_two_runs_of_the_core() -> None:
+    here = Path(__file__)
+    peers = [Entrant(n, here) for n in ("collapsed", "a", "b")]
+    order = [e.name for _, _, e, _ in Plan(cases=[CASE], entrants=peers, repeats=1).steps()]
+    assert order == ["collapsed", "a", "collapsed", "b", "collapsed"]
+
+
+def test_a_biased_entrant_is_stopped_and_its_times_are_withheld(tmp_path: Path) -> None:
+    core = entrant(tmp_path, "collapsed")
+    records = run(tmp_path, [core, entrant(tmp_path, "biased", option="biased")])
+    rows = {r.entrant: r for r in rows_of(records, references())}
+    assert rows["collapsed"].gate.open
+    assert rows["collapsed"].sample.median >= 2.0
+    assert rows["biased"].gate.verdict == "failed"
+    assert np.isnan(rows["biased"].sample.median)
+    assert np.isnan(rows["biased"].ratio_variance.median)
+    text = markdown(list(rows.values()), made="2026-01-01", where="a machine")
+    line = next(part for part in text.splitlines() if part.startswith("| biased"))
+    assert "withheld" in line
+    assert "failed" in line
+    shown = page(list(rows.values()), made="2026-01-01", where="a machine")
+    assert "withheld" in shown
+    assert not re.search(r"https?://(?!www\.w3\.org)", shown.split("<svg")[0])
+
+
+def test_ratios_use_the_core_runs_beside(tmp_path: Path) -> None:
+    records = run(tmp_path, [entrant(tmp_path, "collapsed"), entrant(tmp_path, "peer")])
+    row = next(r for r in rows_of(records, references()) if r.entrant == "peer")
+    assert row.gate.open
+    assert row.repeats == 2
+    assert 0.3 < row.ratio_variance.low <= row.ratio_variance.high < 3
+    assert row.memory > 1
+
+
+def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    entrants = [entrant(tmp_path, "collapsed")]
+    first = run(tmp_path, entrants, repeats=1)
+    with (tmp_path / "results.jsonl").open("a") as file:
+        file.write('{"case": "little", "entr')  # a line cut off by a kill
+    assert len(first) == 1
+    assert len(read_records(tmp_path / "results.jsonl")) == 1
+    again = run(tmp_path, entrants, repeats=2)
+    assert [r.repeat for r in again] == [0, 1]
+    assert again[0].at == first[0].at
+
+
+def test_what_does_not_finish_is_said_and_not_asked_again(tmp_path: Path) -> None:
+    slow = entrant(tmp_path, "slow", body="time.sleep(60)")
+    broken = entrant(tmp_path, "broken", body="raise RuntimeError('no such thing')")
+    unable = entrant(tmp_path, "unable", body="bench_io.cannot('no slopes')")
+    absent = Entrant("absent", tmp_path / "absent.py", here=True)
+    records = run(tmp_path, [slow, broken, unable, absent], limit=1.5)
+    said = {r.entrant: (r.measured.status, r.measured.why) for r in records}
+    assert said["slow"] == ("not finished", "not finished in 2 s")
+    assert said["broken"][0] == "stopped"
+    assert "no such thing" in said["broken"][1]
+    assert said["unable"] == ("cannot", "no slopes")
+    assert said["absent"][0] == "missing"
+    assert len(records) == 4
+
+
+def test_nothing_starts_after_the_time_in_all(tmp_path: Path) -> None:
+    assert run(tmp_path, [entrant(tmp_path, "collapsed")], total=0.0) == []
+
+
+def test_the_entrant_in_the_docs_runs_and_is_short(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n# (\S+)\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.S)
+    script, package = (text for _, text in blocks)
+    assert script.count("\n") + package.count("\n") + 2 < 30
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "ols.py").write_text(script)
+    (tmp_path / "my_package" / "__init__.py").write_text(package)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path))
+        made = load_entrant("ols", [EntryPoint("ols", "my_package:ENTRANT", "outcomemodels.bench_entrants")])
+    here = Entrant(made.name, made.script, kind=made.kind, here=True)
+    records = run(tmp_path, [here], repeats=1)
+    assert records[0].measured.status == "done", records[0].measured.why
+    assert set(records[0].measured.estimates) == {"beta[intercept]", "beta[severity]"}
+
+
+def test_names_that_are_not_there_are_refused() -> None:
+    with pytest.raises(PluginError, match="no benchmark case"):
+        load_case("no-such-case", [])
+    with pytest.raises(PluginError, match="could not be loaded"):
+        load_entrant("gone", [EntryPoint("gone", "no_such_package:ENTRANT", "outcomemodels.bench_entrants")])

@@ -1,0 +1,55 @@
+"""Simulated folder, read, rules: the simulator's own verdict on every referral."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import outcomemodels as om
+from outcomemodels.data.nhs_simulation.simulate import simulate_nhs
+
+
+def differences(folder) -> dict[str, int]:
+    """Referrals on which reader and simulator differ, by flag."""
+    found = om.read_nhs_records(folder)
+    ours = found.data.to_frame()
+    truth = pd.read_parquet(folder / "truth" / "flags.parquet").set_index("PathwayID").loc[ours["course"]]
+    assert len(truth) == len(ours)
+    words = {"none": "no reliable change"}
+    yes_no = {True: "yes", False: "no"}
+    pairs = {
+        "sessions": (ours["sessions"], truth["treatment_contacts"]),
+        "online": (ours["online_sessions"], truth["internet_sessions"]),
+        "finished": (ours["finished"], truth["finished"].map(yes_no)),
+        "paired": (ours["paired"], truth["paired"].map(yes_no)),
+        "anxiety measure": (ours["anxiety_measure"], truth["anxiety_measure"]),
+        "at caseness": (ours["at_caseness"], truth["at_caseness"].str.replace("_", " ")),
+        "recovered": (ours["recovered"], truth["recovered"].str.replace("_", " ")),
+        "reliable change": (ours["reliable_change"], truth["reliable"].str.replace("_", " ").replace(words)),
+        "reliable recovery": (ours["reliable_recovery"], truth["reliable_recovery"].str.replace("_", " ")),
+        "first PHQ-9": (ours["phq9_start"].fillna(-1), truth["phq9_first"].fillna(-1)),
+        "last PHQ-9": (ours["phq9_end"].fillna(-1), truth["phq9_last"].fillna(-1)),
+        "first GAD-7": (ours["gad7_start"].fillna(-1), truth["gad7_first"].fillna(-1)),
+        "last GAD-7": (ours["gad7_end"].fillna(-1), truth["gad7_last"].fillna(-1)),
+        "problem": (ours["problem"], truth["problem_recorded"]),
+        "end code": (ours["end_code"].replace("", "open"), truth["disposition_by_end_code"]),
+        "wait": (ours["wait_to_treatment"].fillna(-1), truth["wait_to_treatment"]),
+        "state": (
+            ours["state"].replace("not assessed", "not seen"),
+            truth["disposition_by_contacts"].str.replace("_", " ").replace(["in treatment", "waiting"], "open"),
+        ),
+    }
+    out = {name: int((np.asarray(a) != np.asarray(b)).sum()) for name, (a, b) in pairs.items()}
+    out |= {f"flag {d.field}": d.differ + d.only_theirs + d.only_ours for d in found.disagreements}
+    return out
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.1"])
+@pytest.mark.parametrize(("dirty", "kind"), [(False, "parquet"), (True, "csv")])
+def test_every_flag_of_every_referral(tmp_path, version, dirty, kind):
+    folder = tmp_path / "ids"
+    simulate_nhs(folder, referrals=2000, seed=3, version=version, file_format=kind, dirty=dirty, derived=True)
+    found = differences(folder)
+    assert len(found) > 25
+    assert {name: n for name, n in found.items() if n} == {}
