@@ -248,6 +248,11 @@ class Collapsed:
         mean[layout.fixed] += self.stats.offset
         return Moments(mean, variance)
 
+    def kept_posterior(self, at: Variances) -> tuple[FloatArray, FloatArray]:
+        """Mean (without the prior means taken off) and covariance of the kept variables, in natural units."""
+        f = self.factor(at)
+        return self.unwhiten_kept(f.mean, at), self.unwhiten_both(self._kept_covariance(f), at)
+
     # --- the data at given class variances -----------------------------------------------------------------
 
     @cached_property
