@@ -17,6 +17,7 @@ from outcomemodels.cli.options import (
     json_option,
     question_options,
     quiet_option,
+    response_option,
     suppress_option,
 )
 from outcomemodels.cli.sources import open_data, questions, showing_progress, step
@@ -90,6 +91,7 @@ def leave(fit: Fit, *, told: bool = False) -> None:
 @data_options
 @fit_options
 @question_options
+@response_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="Report.")
 @click.option("--save-fit", type=click.Path(path_type=Path), help="Keep the fit too (.nc or .zarr).")
 @suppress_option
@@ -109,6 +111,7 @@ def run(
     setting: tuple[str, ...],
     when: tuple[str, ...],
     worthwhile: float | None,
+    response: str,
     out: Path,
     save_fit: Path | None,
     suppress: bool,
@@ -133,7 +136,7 @@ def run(
     """
     asked = questions(
         problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
-        when=when, worthwhile=worthwhile,
+        when=when, worthwhile=worthwhile, response=response,
     )  # fmt: skip
     with step(f"read {source}", quiet=quiet):
         data = open_data(source, schema=schema, where=where, years=years, level=level)
@@ -153,7 +156,11 @@ def run(
 
         from outcomemodels.reporting import default_questions
 
-        asked = tuple(replace(asked[0], problem=q.problem) for q in default_questions(fitted.design))
+        asked = tuple(
+            replace(asked[0], problem=q.problem, response=q.response)
+            for q in default_questions(fitted.design)
+            if response in ("", q.response)
+        )
     with step(f"asked {len(asked)} question{'s' * (len(asked) > 1)} and wrote {out}", quiet=quiet):
         write(fitted, out, questions=asked, disclosure=rule)
     if as_json:

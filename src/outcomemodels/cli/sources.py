@@ -155,6 +155,7 @@ def questions(
     setting: Sequence[str],
     when: Sequence[str],
     worthwhile: float | None,
+    response: str = "",
 ) -> tuple[Question, ...]:
     """One question for each problem named, or one about all clients; empty when nothing at all was said."""
     from outcomemodels.estimands import Question
@@ -174,6 +175,7 @@ def questions(
             setting=where if where else place("new"),
             when=values(when, "--when"),
             worthwhile=worthwhile,
+            response=response,
         )
 
     return tuple(about(p) for p in problems) if problems else (about(None),)
