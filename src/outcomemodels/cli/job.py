@@ -208,9 +208,20 @@ def _summary(fit: Fit) -> dict[str, Any]:
     }
 
 
-@click.command(epilog="\b\nExample:\n  outcomemodels audit episodes.csv --schema paul.toml --json > audit.json")
+AUDIT_EXAMPLES = """\b
+Examples:
+  outcomemodels audit episodes.csv --schema paul.toml
+  outcomemodels audit nhs_tt_proms --question --problem PTSD --treatment EMDR --reference CBT
+  outcomemodels audit ctn0094 --html audit.html --json > audit.json"""
+
+
+@click.command(epilog=AUDIT_EXAMPLES)
 @click.argument("source")
 @data_options
+@click.option("--question", "ask", is_flag=True, help="Judge a question; implied by --problem and the like.")
+@question_options
+@click.option("--outcome", default="", help="Outcome the question is about; the first declared when left out.")
+@click.option("--html", "page", type=click.Path(path_type=Path), help="Write the audit as one HTML page too.")
 @suppress_option
 @json_option
 def audit(
@@ -219,28 +230,55 @@ def audit(
     where: tuple[str, ...],
     years: tuple[str, ...],
     level: str,
+    ask: bool,
+    problems: tuple[str, ...],
+    treatments: tuple[str, ...],
+    reference: str | None,
+    client: tuple[str, ...],
+    therapist: str,
+    setting: tuple[str, ...],
+    when: tuple[str, ...],
+    worthwhile: float | None,
+    outcome: str,
+    page: Path | None,
     suppress: bool,
     as_json: bool,
 ) -> None:
     """Say what SOURCE can and cannot answer, column by column of Paul's framework.
 
-    For a folder of record-level IDS tables the data quality of every field follows, in the NHS's classes.
+    With a question: whether it can be answered, which gate fails first and by how much, and what would change it. For
+    a folder of record-level IDS tables the data quality of every field follows, in the NHS's classes.
     """
     from outcomemodels.auditing import audit_dataset
+    from outcomemodels.auditing.page import write_page
     from outcomemodels.data.nhs_dataset.quality import quality_of
     from outcomemodels.outcomes.suppression import Disclosure
 
     data = open_data(source, schema=schema, where=where, years=years, level=level)
     found, quality, rule = audit_dataset(data), quality_of(data), Disclosure() if suppress else None
+    named = (*problems, *treatments, *client, *setting, *when, reference, worthwhile)
+    asked = questions(
+        problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
+        when=when, worthwhile=worthwhile,
+    )  # fmt: skip
+    put = asked if ask or therapist != "new" or any(v is not None for v in named) else ()
+    verdicts = [found.verdict(q, outcome=outcome) for q in put]
+    if page is not None:
+        write_page(found, page, verdicts=verdicts, outcome=outcome, disclosure=rule)
     if as_json:
-        plain = found.to_dict() if rule is None else found.suppressed(rule)
+        plain = shown(found.full_dict(outcome=outcome), rule)
+        if verdicts:
+            plain["verdicts"] = [shown(v.to_dict(), rule) for v in verdicts]
         if quality is not None:
             plain["data_quality"] = quality.to_dict(disclosure=rule)
         click.echo(json.dumps(plain, ensure_ascii=False, indent=1))
         return
-    found.show(disclosure=rule)
-    if quality is not None:
-        click.echo(quality.to_text(disclosure=rule))
+    for verdict in verdicts:
+        verdict.show(disclosure=rule)
+    if not verdicts:
+        found.show(disclosure=rule)
+        if quality is not None:
+            click.echo(quality.to_text(disclosure=rule))
 
 
 @click.command(

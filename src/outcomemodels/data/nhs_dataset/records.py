@@ -109,6 +109,7 @@ def read_records(
     treatment = treatment_of(contacts, activities, course, r.n)
     scores = read_scores(source, index, contacts, activities, instruments)
     problems = read_problems(source, index, r.n)
+    source.check_links()
     inside = in_course(r, contacts, scores, contact_rule)
     source.count("scores after discharge, before receipt or at follow-up; no outcomes", int((~inside).sum()))
     source.count("scores whose order within a day is not known", ties(scores, inside))
