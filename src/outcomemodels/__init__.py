@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from outcomemodels import models
     from outcomemodels.auditing import AuditReport
     from outcomemodels.data.dataset import PaulDataset
     from outcomemodels.data.embedded import load
@@ -105,11 +106,14 @@ __all__ = [
     "Prior",
     "Reduced",
     "Schema",
+    "models",
 ]
 
 
 def __getattr__(name: str) -> object:
     """Import a public name on first use."""
+    if name == "models":
+        return import_module("outcomemodels.models")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'outcomemodels' has no attribute {name!r}; it offers {', '.join(__all__)}")

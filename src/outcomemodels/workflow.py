@@ -449,7 +449,7 @@ def report(
     from outcomemodels.reporting import default_questions, write_report
 
     answers = [ask(fit, q) for q in questions or default_questions(fit.design)]
-    plain = None if audit is None else audit.to_dict()
+    plain = None if audit is None else audit.full_dict()
     return write_report(fit, path, answers=answers, audit=plain, disclosure=disclosure)
 
 
@@ -490,7 +490,7 @@ def consult(data: PaulDataset, design: Design, *, accept: Sequence[str]) -> dict
             rows=[f.sentence for f in refused],
             mend="mend the data, or accept it by name: " + f"fit(…, accept={[f.name for f in refused]})",
         )
-    return {**report.to_dict(), "accepted": [f.name for f in blocking]}
+    return {**report.full_dict(outcome=design.outcome), "accepted": [f.name for f in blocking]}
 
 
 def _model_of(fit: Fit) -> OutcomeModel:

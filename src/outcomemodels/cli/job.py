@@ -17,9 +17,10 @@ from outcomemodels.cli.options import (
     json_option,
     question_options,
     quiet_option,
+    response_option,
     suppress_option,
 )
-from outcomemodels.cli.sources import open_data, questions, showing_progress, step
+from outcomemodels.cli.sources import holds_reduced, open_data, questions, showing_progress, step
 
 if TYPE_CHECKING:
     from outcomemodels.data.dataset import PaulDataset
@@ -90,6 +91,7 @@ def leave(fit: Fit, *, told: bool = False) -> None:
 @data_options
 @fit_options
 @question_options
+@response_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="Report.")
 @click.option("--save-fit", type=click.Path(path_type=Path), help="Keep the fit too (.nc or .zarr).")
 @suppress_option
@@ -109,6 +111,7 @@ def run(
     setting: tuple[str, ...],
     when: tuple[str, ...],
     worthwhile: float | None,
+    response: str,
     out: Path,
     save_fit: Path | None,
     suppress: bool,
@@ -133,7 +136,7 @@ def run(
     """
     asked = questions(
         problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
-        when=when, worthwhile=worthwhile,
+        when=when, worthwhile=worthwhile, response=response,
     )  # fmt: skip
     with step(f"read {source}", quiet=quiet):
         data = open_data(source, schema=schema, where=where, years=years, level=level)
@@ -153,7 +156,11 @@ def run(
 
         from outcomemodels.reporting import default_questions
 
-        asked = tuple(replace(asked[0], problem=q.problem) for q in default_questions(fitted.design))
+        asked = tuple(
+            replace(asked[0], problem=q.problem, response=q.response)
+            for q in default_questions(fitted.design)
+            if response in ("", q.response)
+        )
     with step(f"asked {len(asked)} question{'s' * (len(asked) > 1)} and wrote {out}", quiet=quiet):
         write(fitted, out, questions=asked, disclosure=rule)
     if as_json:
@@ -208,9 +215,20 @@ def _summary(fit: Fit) -> dict[str, Any]:
     }
 
 
-@click.command(epilog="\b\nExample:\n  outcomemodels audit episodes.csv --schema paul.toml --json > audit.json")
+AUDIT_EXAMPLES = """\b
+Examples:
+  outcomemodels audit episodes.csv --schema paul.toml
+  outcomemodels audit nhs_tt_proms --question --problem PTSD --treatment EMDR --reference CBT
+  outcomemodels audit ctn0094 --html audit.html --json > audit.json"""
+
+
+@click.command(epilog=AUDIT_EXAMPLES)
 @click.argument("source")
 @data_options
+@click.option("--question", "ask", is_flag=True, help="Judge a question; implied by --problem and the like.")
+@question_options
+@click.option("--outcome", default="", help="Outcome the question is about; the first declared when left out.")
+@click.option("--html", "page", type=click.Path(path_type=Path), help="Write the audit as one HTML page too.")
 @suppress_option
 @json_option
 def audit(
@@ -219,32 +237,60 @@ def audit(
     where: tuple[str, ...],
     years: tuple[str, ...],
     level: str,
+    ask: bool,
+    problems: tuple[str, ...],
+    treatments: tuple[str, ...],
+    reference: str | None,
+    client: tuple[str, ...],
+    therapist: str,
+    setting: tuple[str, ...],
+    when: tuple[str, ...],
+    worthwhile: float | None,
+    outcome: str,
+    page: Path | None,
     suppress: bool,
     as_json: bool,
 ) -> None:
     """Say what SOURCE can and cannot answer, column by column of Paul's framework.
 
-    For a folder of record-level IDS tables the data quality of every field follows, in the NHS's classes.
+    With a question: whether it can be answered, which gate fails first and by how much, and what would change it. For
+    a folder of record-level IDS tables the data quality of every field follows, in the NHS's classes.
     """
     from outcomemodels.auditing import audit_dataset
+    from outcomemodels.auditing.page import write_page
     from outcomemodels.data.nhs_dataset.quality import quality_of
     from outcomemodels.outcomes.suppression import Disclosure
 
     data = open_data(source, schema=schema, where=where, years=years, level=level)
     found, quality, rule = audit_dataset(data), quality_of(data), Disclosure() if suppress else None
+    named = (*problems, *treatments, *client, *setting, *when, reference, worthwhile)
+    asked = questions(
+        problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
+        when=when, worthwhile=worthwhile,
+    )  # fmt: skip
+    put = asked if ask or therapist != "new" or any(v is not None for v in named) else ()
+    verdicts = [found.verdict(q, outcome=outcome) for q in put]
+    if page is not None:
+        write_page(found, page, verdicts=verdicts, outcome=outcome, disclosure=rule)
     if as_json:
-        plain = found.to_dict() if rule is None else found.suppressed(rule)
+        plain = shown(found.full_dict(outcome=outcome), rule)
+        if verdicts:
+            plain["verdicts"] = [shown(v.to_dict(), rule) for v in verdicts]
         if quality is not None:
             plain["data_quality"] = quality.to_dict(disclosure=rule)
         click.echo(json.dumps(plain, ensure_ascii=False, indent=1))
         return
-    found.show(disclosure=rule)
-    if quality is not None:
-        click.echo(quality.to_text(disclosure=rule))
+    for verdict in verdicts:
+        verdict.show(disclosure=rule)
+    if not verdicts:
+        found.show(disclosure=rule)
+        if quality is not None:
+            click.echo(quality.to_text(disclosure=rule))
 
 
 @click.command(
-    epilog="\b\nExample:\n  outcomemodels fit episodes.csv --schema paul.toml --outcome phq9_end --out fit.nc"
+    epilog="\b\nExamples:\n  outcomemodels fit episodes.csv --schema paul.toml --outcome phq9_end --out fit.nc\n"
+    "  outcomemodels fit stats.nc --out fit.nc         (rows reduced by outcomemodels reduce, or merged packets)"
 )
 @click.argument("source")
 @data_options
@@ -273,12 +319,20 @@ def fit(
     chains: int,
     accept: tuple[str, ...],
 ) -> None:
-    """Fit a model to SOURCE and save it; ask and report then start from the file."""
-    with step(f"read {source}", quiet=quiet):
-        data = open_data(source, schema=schema, where=where, years=years, level=level)
-    fitted = _fit_step(
-        data, outcome, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
-    )
+    """Fit a model to SOURCE and save it; ask and report then start from the file.
+
+    SOURCE may also be a file of reduced rows: their model and outcome were chosen by outcomemodels reduce.
+    """
+    fitted = None
+    if holds_reduced(source):
+        chosen = {"outcome": outcome, "covariate": covariates, "batch": batches, "formula": formula, "where": where}
+        fitted = _fit_reduced(source, [n for n, v in chosen.items() if v], engine, seed, draws, chains, quiet)
+    if fitted is None:
+        with step(f"read {source}", quiet=quiet):
+            data = open_data(source, schema=schema, where=where, years=years, level=level)
+        fitted = _fit_step(
+            data, outcome, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
+        )
     with step(f"saved {out}", quiet=quiet):
         fitted.save(out)
     if as_json:
@@ -286,3 +340,28 @@ def fit(
     else:
         click.echo(repr(fitted))
     leave(fitted)
+
+
+def _fit_reduced(
+    source: str, chosen: Sequence[str], engine: Engine, seed: int, draws: int, chains: int, quiet: bool
+) -> Fit:
+    """Fit reduced rows.
+
+    Raises
+    ------
+    SpecError
+        For choices that were made when the rows were reduced, and for NUTS, which needs the rows.
+    """
+    from outcomemodels.errors import SpecError
+    from outcomemodels.workflow import fit_reduced, load_reduced
+
+    if chosen or engine == "nuts":
+        named = [f"--{n}" for n in chosen] + (["--engine nuts"] if engine == "nuts" else [])
+        raise SpecError(
+            f"{source} holds reduced rows, so {', '.join(named)} cannot be chosen any more",
+            accepted="--seed, --draws, --chains",
+            mend="choose when reducing: outcomemodels reduce --help",
+        )
+    reduced = load_reduced(source)
+    with step(f"fitted {reduced.n_rows:,} reduced rows", quiet=quiet):
+        return fit_reduced(reduced, seed=seed, draws=draws, chains=chains, progress=showing_progress(quiet=quiet))

@@ -91,7 +91,9 @@ def _count(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("--derived", is_flag=True, help="Add derived fields of the national pipeline to IDS101.")
 @click.option("--interviews", type=float, default=0.0, help="Share of clients interviewed independently.")
 @click.option("--set", "given", multiple=True, metavar="NAME=NUMBER", help="Another value for a parameter.")
-@click.option("--assumptions", is_flag=True, help="Print every parameter with range, tag and source.")
+@click.option(
+    "--assumptions/--no-assumptions", default=True, show_default=True, help="Print every parameter, with range and tag."
+)
 @click.option("--run", "go_on", is_flag=True, help="Then read, audit, fit, ask, report, and compare with the truth.")
 @click.option("--where", multiple=True, metavar="FIELD=LABEL", help="With --run: rows to fit; finished=yes if absent.")
 @click.option("--problem", "problems", multiple=True, help="With --run: problem to ask about; the commonest if absent.")
@@ -145,7 +147,7 @@ def nhs(
     if as_json:
         click.echo(json.dumps(known, ensure_ascii=False, indent=1))
         return
-    if assumptions:
+    if assumptions and not quiet:
         for parameter in made.parameters.parameters.values():
             click.echo(parameter.line())
         click.echo()

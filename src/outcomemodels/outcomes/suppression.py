@@ -23,11 +23,33 @@ if TYPE_CHECKING:
 
 
 COUNT_KEYS = frozenset(
-    {"n", "count", "left", "numerator", "denominator", "rows", "total", "events", "courses", "levels"}
+    {
+        "n",
+        "count",
+        "left",
+        "lost",
+        "recorded",
+        "numerator",
+        "denominator",
+        "rows",
+        "total",
+        "events",
+        "courses",
+        "levels",
+        "courses_a",
+        "courses_b",
+        "began_a",
+        "began_b",
+        "known_a",
+        "known_b",
+        "interviews",
+    }
 )
 """Keys of plain dicts that hold counts of people; so does every key that begins with ``n_``."""
 
-TEXT_KEYS = frozenset({"sentence", "reason", "warnings", "mend", "requirement", "facts", "findings", "notes"})
+TEXT_KEYS = frozenset(
+    {"sentence", "why", "by_how_much", "reason", "warnings", "mend", "requirement", "facts", "findings", "notes"}
+)
 """Keys of plain dicts whose texts may name counts."""
 
 _NO_PEOPLE = r"(?!\s(?:points?|weeks?|days?|months?|years?|minutes?|periods?|draws|chains|columns?|fields?)\b)"

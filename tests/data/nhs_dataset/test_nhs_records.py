@@ -194,3 +194,29 @@ def test_another_outcome_rule(tmp_path):
     rule = nhs_rule().variant("depression-only", recovery_needs="depression", caseness={"phq9": 13})
     found = om.read_nhs_dataset(folder, rule=rule).to_frame().set_index("course")
     assert found.loc["PW1", "recovered"] == "yes"
+
+
+def test_tables_that_belong_to_nothing_are_refused(tmp_path):
+    other = TABLES["IDS603PresentingComplaints"].replace("PW", "Q")
+    folder = write_folder(tmp_path / "x", IDS603PresentingComplaints=other)
+    with pytest.raises(DataError, match="none of 5 rows of IDS603"):
+        om.read_nhs_dataset(folder)
+    found = om.read_nhs_dataset(folder, damaged="skip")
+    assert any("none of 5 rows" in n for n in found.schema.notes)
+
+
+@pytest.mark.parametrize("how", ["semicolons", "quotes", "windows", "byte order mark", "blank lines", "dates"])
+def test_spellings_of_csv(tmp_path, how):
+    text = TABLES["IDS101Referral"]
+    cells = [line.split(",") for line in text.strip().split("\n")]
+    changed = {
+        "semicolons": text.replace(",", ";"),
+        "quotes": "\n".join(",".join(f'"{c}"' for c in row) for row in cells),
+        "windows": text.replace("\n", "\r\n"),
+        "byte order mark": "\ufeff" + text,
+        "blank lines": text.replace("\n", "\n\n"),
+        "dates": text.replace("2021-01-01", "01/01/2021").replace("2021-02-01", "20210201"),
+    }[how]
+    one = om.read_nhs_dataset(write_folder(tmp_path / "a")).to_frame()
+    other = om.read_nhs_dataset(write_folder(tmp_path / "b", IDS101Referral=changed)).to_frame()
+    pd.testing.assert_frame_equal(one, other)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.data.nhs_dataset.build import dataset_of
+from outcomemodels.data.nhs_dataset.clients import deciles_from
 from outcomemodels.data.nhs_dataset.exclusions import excluded
 from outcomemodels.data.nhs_dataset.flags import Disagreement
 from outcomemodels.data.nhs_dataset.quality import ATTRIBUTE, DataQuality, quality_from
@@ -75,6 +76,7 @@ def read_nhs_dataset(
     contacts: ContactRule | None = None,
     measures: InstrumentSet | None = None,
     exclusions: Any = None,
+    deprivation: Any = None,
     assessments: bool = True,
     damaged: Literal["refuse", "skip"] = "refuse",
     progress: bool = False,
@@ -96,6 +98,8 @@ def read_nhs_dataset(
         Instruments and their SNOMED concepts; the shipped set when absent.
     exclusions : path, frame or mapping, optional
         Known breaks: columns ``provider``, ``from``, ``to``, ``reason``. Referrals received in them are left out.
+    deprivation : path, frame or mapping, optional
+        Look-up from LSOA to IMD decile: a column beginning with "lsoa", one with "decile" in its name.
     assessments : bool
         Whether the long table of scores is kept (about 40 bytes a score).
     damaged : {"refuse", "skip"}
@@ -126,6 +130,7 @@ def read_nhs_dataset(
         contacts=contacts,
         measures=measures,
         exclusions=exclusions,
+        deprivation=deprivation,
         assessments=assessments,
         damaged=damaged,
         progress=progress,
@@ -139,6 +144,7 @@ def read_nhs_records(
     contacts: ContactRule | None = None,
     measures: InstrumentSet | None = None,
     exclusions: Any = None,
+    deprivation: Any = None,
     assessments: bool = True,
     damaged: Literal["refuse", "skip"] = "refuse",
     progress: bool = False,
@@ -155,9 +161,10 @@ def read_nhs_records(
     known = instruments() if measures is None else measures
     chosen = nhs_rule(rule, measures=measures) if isinstance(rule, str) else rule
     counted = contacts or contact_rule(chosen.version if chosen.version in VERSIONS else VERSIONS[-1])
+    deciles = None if deprivation is None else deciles_from(deprivation)
     tables, notes = find_tables(folder, damaged=damaged)
     source = Source(tables=tables, damaged=damaged, progress=progress, notes=notes)
-    found = read_records(source, instruments=known, rule=chosen, contact_rule=counted)
+    found = read_records(source, instruments=known, rule=chosen, contact_rule=counted, deciles=deciles)
     gone, reasons = _exclude(found, exclusions)
     disagreements = found.disagreements()
     said = [*source.notes, *reasons, found.dispositions.sentence()]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcomemodels.data.nhs_dataset.clients import Clients, read_clients
+from outcomemodels.data.nhs_dataset.clients import Clients, Deciles, read_clients
 from outcomemodels.data.nhs_dataset.codes import NO_DAY, Vocabulary
 from outcomemodels.data.nhs_dataset.contacts import Course, course_of, within_course
 from outcomemodels.data.nhs_dataset.dispositions import Dispositions, dispositions_of
@@ -88,7 +88,12 @@ class Records:
 
 
 def read_records(
-    source: Source, *, instruments: InstrumentSet, rule: OutcomeRule, contact_rule: ContactRule
+    source: Source,
+    *,
+    instruments: InstrumentSet,
+    rule: OutcomeRule,
+    contact_rule: ContactRule,
+    deciles: Deciles | None = None,
 ) -> Records:
     """Read and derive everything, table by table."""
     read_header(source)
@@ -104,6 +109,7 @@ def read_records(
     treatment = treatment_of(contacts, activities, course, r.n)
     scores = read_scores(source, index, contacts, activities, instruments)
     problems = read_problems(source, index, r.n)
+    source.check_links()
     inside = in_course(r, contacts, scores, contact_rule)
     source.count("scores after discharge, before receipt or at follow-up; no outcomes", int((~inside).sum()))
     source.count("scores whose order within a day is not known", ties(scores, inside))
@@ -115,7 +121,7 @@ def read_records(
         main_therapist=main,
         qualification=qualification_on(qualified, main, course.first),
         problems=problems,
-        clients=read_clients(source, r, index, contacts),
+        clients=read_clients(source, r, index, contacts, deciles),
         dispositions=dispositions_of(r, course),
         scores=scores,
         inside=inside,

@@ -93,7 +93,7 @@ def read_scores(
     tools = Tools(instruments)
     inside = _in_contacts(source, index, contacts, activities, tools)
     outside = _at_referrals(source, index, tools)
-    joined = {name: np.concatenate([inside[name], outside[name]]) for name in inside}
+    joined = {name: np.concatenate([inside.pop(name), outside.pop(name)]) for name in list(inside)}
     order = np.lexsort(
         (joined["row"], joined["second"], joined["day"], joined["measure"], joined["referral"])
     )  # at one time: scores of contacts in the order of recording, then those at the referral
@@ -101,6 +101,7 @@ def read_scores(
         measures=(*tools.measures, *(f"wsas_{i}" for i in WSAS_ITEMS)),
         **{f.name: joined[f.name][order] for f in fields(Scores) if f.name != "measures"},
     )
+    del joined, order  # tens of millions of rows: nothing is held twice
     keep = ~_repeated(found)
     source.count("scores repeated, left out", int((~keep).sum()))
     found = found.take(np.flatnonzero(keep))
@@ -142,6 +143,7 @@ def _in_contacts(
         where = index.provider_of(np.append(contacts.referral, np.int32(-1))[contact])
         which, score = _measured(source, "607", batch, where, tools)
         known = (contact >= 0) & (which >= 0) & np.isfinite(score)
+        source.matched("607", contact >= 0)
         source.count("scores that belong to no contact, left out", int((contact < 0).sum()))
         activity.append(row[known])
         measure.append(which[known].astype(np.int8))
@@ -182,6 +184,7 @@ def _at_referrals(source: Source, index: ReferralIndex, tools: Tools) -> dict[st
             at, texts = distinct(batch["UniqueID_IDS606"])
             uid = np.array([*(plain_number(t) for t in texts), 0.0])[at]
         known = (referral >= 0) & (which >= 0) & np.isfinite(score) & (day != NO_DAY)
+        source.matched("606", referral >= 0)
         source.count("scores that belong to no referral, left out", int((referral < 0).sum()))
         source.count("scores without a date, left out", int(((referral >= 0) & (day == NO_DAY)).sum()))
         rows: dict[str, Any] = {

@@ -85,8 +85,9 @@ def memberships_of(
     total = np.bincount(back, weights=weight, minlength=len(joint))
     of, who = joint // max(len(ids), 1), joint % max(len(ids), 1)
     total = total / np.bincount(of, weights=total, minlength=r.n)[of]
-    order = np.lexsort((who, -total, of))
     provider, name = ids // m - 1, ids % m
+    alphabetical = np.argsort(np.argsort(np.array(people.texts or ("",), dtype=object)))[name]
+    order = np.lexsort((alphabetical[who], -np.round(total, 9), of))  # equal shares: by name, whatever the row order
     return Memberships(
         referral=of[order].astype(np.int32),
         therapist=who[order].astype(np.int32),

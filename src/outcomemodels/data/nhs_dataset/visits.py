@@ -98,6 +98,7 @@ def read_contacts(source: Source, index: ReferralIndex, rule: ContactRule) -> Co
             "minutes": lasted,
         }
         known = (referral >= 0) & (day != NO_DAY)
+        source.matched("201", referral >= 0)
         source.count("contact rows that belong to no referral, left out", int((referral < 0).sum()))
         source.count("contact rows without a date, left out", int(((referral >= 0) & (day == NO_DAY)).sum()))
         for name, values in rows.items():
@@ -168,6 +169,7 @@ def read_activities(source: Source, index: ReferralIndex, contacts: Contacts, pe
             "therapist": who.astype(np.int32),
         }  # fmt: skip
         known = contact >= 0
+        source.matched("202", known)
         source.count("activity rows that belong to no contact, left out", int((~known).sum()))
         for name, values in rows.items():
             held.setdefault(name, []).append(values[known])
@@ -218,6 +220,7 @@ def read_online(source: Source, index: ReferralIndex, people: Vocabulary) -> Onl
         prog = programmes.add(batch["IntEnabledTherProg"]) if "IntEnabledTherProg" in batch else np.full(n, -1)
         person = people.add(batch["CarePersLocalId"], str.strip) if "CarePersLocalId" in batch else np.full(n, -1)
         known = (of >= 0) & (start != NO_DAY)
+        source.matched("205", of >= 0)
         source.count("online therapy rows without referral or date, left out", int((~known).sum()))
         for parts, values in ((referral, of), (day, start), (who, person), (what, prog)):
             parts.append(values[known].astype(np.int32))

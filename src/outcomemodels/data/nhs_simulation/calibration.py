@@ -176,6 +176,8 @@ def _quantities(c: Mapping[str, NDArray[Any]]) -> tuple[dict[str, tuple[float, i
     share("deterioration", c["deteriorated"], done)
     share("recovery_most_deprived", c["recovered"], eligible & (c["decile"] == 1))
     share("recovery_least_deprived", c["recovered"], eligible & (c["decile"] == 10))
+    share("recovery_white", c["recovered"], eligible & c["white"])
+    share("recovery_minority", c["recovered"], eligible & ~c["white"])
     gap = out["recovery_least_deprived"][0] - out["recovery_most_deprived"][0]
     out["deprivation_gap"] = (gap, out["recovery_most_deprived"][1])
     high = np.append(HIGH, False)  # position -1: no such step
@@ -194,8 +196,6 @@ def _quantities(c: Mapping[str, NDArray[Any]]) -> tuple[dict[str, tuple[float, i
         "online sessions per finisher of a computer treatment": _mean(
             c["online"][done & np.array([a.online for a in ARMS])[c["first_arm"]]]
         ),
-        "recovery, White (%)": _pct(c["recovered"], eligible & c["white"]),
-        "recovery, other than White (%)": _pct(c["recovered"], eligible & ~c["white"]),
         "dropped out, of two sessions or more (%)": _pct(c["dropped"], entered & (c["treatment_contacts"] >= 2)),
         "stepped down, of finishers (%)": _pct(steps & ~low_first, done),
         "still in treatment, of entered (%)": _pct(~done & ~once, entered),
