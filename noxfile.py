@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import nox
 
 nox.options.default_venv_backend = "uv"
@@ -54,9 +57,20 @@ def calibration(session: nox.Session) -> None:
 
 @nox.session
 def plugins(session: nox.Session) -> None:
-    """Check the door for outside models: ``nox -s plugins``."""
-    install(session, "test")
-    session.run("pytest", "-q", "tests/test_registry.py", *session.posargs)
+    """Install outside models into a clean environment and run their own tests: ``nox -s plugins``."""
+    session.install(".", "pytest>=8.4")
+    fresh = Path(session.create_tmp()) / "brand-new"
+    if fresh.exists():
+        shutil.rmtree(fresh)
+    session.run("outcomemodels", "plugin", "new", "brand-new", "--out", str(fresh))
+    folders = [fresh, *(p.parent.resolve() for p in sorted(Path("tests/plugins").glob("*/pyproject.toml")))]
+    session.install(*map(str, folders))
+    session.run("outcomemodels", "models", "--verbose")
+    for folder in folders:
+        with session.chdir(folder):
+            session.run("pytest", "-q", "-p", "no:cacheprovider", *session.posargs)
+    session.run("outcomemodels", "plugin", "check", "brand-new", "--tier", "static")
+    session.run("pytest", "-q", "tests/test_registry.py")
 
 
 @nox.session

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from outcomemodels import models
     from outcomemodels.auditing import AuditReport
     from outcomemodels.data.dataset import PaulDataset
     from outcomemodels.data.embedded import load
@@ -20,10 +21,24 @@ if TYPE_CHECKING:
     from outcomemodels.errors import OutcomeModelsError
     from outcomemodels.estimands import Answer, Question
     from outcomemodels.fitted import Fit
+    from outcomemodels.inference.collapsed.cells import Reduced
     from outcomemodels.priors import Prior
     from outcomemodels.schema import Field, Schema
     from outcomemodels.spec import ModelSpec
-    from outcomemodels.workflow import ask, audit, fit, load_fit, predict, prior_predictive, report
+    from outcomemodels.workflow import (
+        ask,
+        audit,
+        export_packet,
+        fit,
+        fit_reduced,
+        load_fit,
+        load_reduced,
+        merge,
+        predict,
+        prior_predictive,
+        reduce,
+        report,
+    )
 
 __version__ = "0.1.0.dev0"
 
@@ -35,6 +50,11 @@ _HOMES = {
     "read_nhs_records": "outcomemodels.data.nhs_dataset.read",
     "audit": "outcomemodels.workflow",
     "fit": "outcomemodels.workflow",
+    "reduce": "outcomemodels.workflow",
+    "fit_reduced": "outcomemodels.workflow",
+    "export_packet": "outcomemodels.workflow",
+    "merge": "outcomemodels.workflow",
+    "load_reduced": "outcomemodels.workflow",
     "prior_predictive": "outcomemodels.workflow",
     "ask": "outcomemodels.workflow",
     "predict": "outcomemodels.workflow",
@@ -51,6 +71,7 @@ _HOMES = {
     "OutcomeModelsError": "outcomemodels.errors",
     "PaulDataset": "outcomemodels.data.dataset",
     "Prior": "outcomemodels.priors",
+    "Reduced": "outcomemodels.inference.collapsed.cells",
     "Schema": "outcomemodels.schema",
 }
 
@@ -62,6 +83,11 @@ __all__ = [
     "read_nhs_records",
     "audit",
     "fit",
+    "reduce",
+    "fit_reduced",
+    "export_packet",
+    "merge",
+    "load_reduced",
     "prior_predictive",
     "ask",
     "predict",
@@ -78,12 +104,16 @@ __all__ = [
     "OutcomeModelsError",
     "PaulDataset",
     "Prior",
+    "Reduced",
     "Schema",
+    "models",
 ]
 
 
 def __getattr__(name: str) -> object:
     """Import a public name on first use."""
+    if name == "models":
+        return import_module("outcomemodels.models")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'outcomemodels' has no attribute {name!r}; it offers {', '.join(__all__)}")

@@ -18,6 +18,7 @@ Kish ESS               >= 400       enough effective draws after weighting
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+
+APPROXIMATE = "approximate"
+"""Attribute of a tree fitted to sums that were suppressed or rounded: a JSON list that says what was done."""
 
 FloatArray = NDArray[np.float64]
 
@@ -91,9 +95,10 @@ def diagnose(tree: xr.DataTree) -> Verdict:
     _judge_chains(tree, numbers, faults)
     _judge_sampler(tree, numbers, faults)
     _judge_weights(tree, numbers, faults)
+    marks = tuple(f"Approximate: {note}." for note in json.loads(tree.attrs.get(APPROXIMATE, "[]")))
     if faults:
-        return Verdict(passed=False, sentences=tuple(faults), numbers=numbers)
-    return Verdict(passed=True, sentences=(_grounds(numbers),), numbers=numbers)
+        return Verdict(passed=False, sentences=(*faults, *marks), numbers=numbers)
+    return Verdict(passed=True, sentences=(_grounds(numbers), *marks), numbers=numbers)
 
 
 def _judge_chains(tree: xr.DataTree, numbers: dict[str, float | str], faults: list[str]) -> None:

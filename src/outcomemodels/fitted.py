@@ -131,7 +131,7 @@ class Fit:
         outcomes = " and ".join(repr(t.outcome) for t in design.targets.values()) or repr(design.outcome)
         lines = [
             f"Fit of {outcomes} by model {self.spec.model!r} ({kind}, {seen.get('engine', '?')} engine)",
-            f"  data     {design.n_obs:,} rows ({design.unit_of_analysis}),"
+            f"  data     {design.n_rows:,} rows ({design.unit_of_analysis}),"
             f" {seen.get('title') or seen.get('name', '')}",
             *looked_at,
             f"  verdict  {'passed' if self.verdict.passed else 'FAILED: ' + ' '.join(self.verdict.sentences)}",

@@ -39,6 +39,11 @@ def outcome_name(response: str = "") -> str:
     return f"{OUTCOME}_{response}" if response else OUTCOME
 
 
+def is_row_dim(dim: str | None) -> bool:
+    """Whether a dim of a graph runs over rows: ``obs``, ``obs_<name>``, or bambi's own."""
+    return dim is not None and (dim in ("obs", "__obs__") or dim.startswith("obs_"))
+
+
 def effect_name(batch: str) -> str:
     """Name of the effects of a batch id."""
     return f"effect_{batch}"

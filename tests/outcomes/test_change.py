@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from outcomemodels.errors import DataError
+from outcomemodels.outcomes.effect_size import effect_size
 from outcomemodels.outcomes.probability import probability_of_change
 from outcomemodels.outcomes.reliable_change import (
     anchored_change,
+    clinical_categories,
     clinically_significant,
     cutoffs,
     reliable_change,
@@ -51,6 +53,8 @@ def test_jacobson_1989(method):
         pre, post, found, cutoff=c, reliability=0.88, functional=(114.8, 17.8), direction=HIGHER
     )
     assert tuple(counts.values()) == JACOBSON[method]
+    each = clinical_categories(pre, post, found, cutoff=c, reliability=0.88, functional=(114.8, 17.8), direction=HIGHER)
+    assert [int((each == name).sum()) for name in counts] == list(counts.values())
     if method == "jt":
         assert found.standard_error == pytest.approx(5.79, abs=0.005)
         assert found.index[:2] == pytest.approx([1.122, 8.631], abs=0.0006)
@@ -82,6 +86,16 @@ def test_size_and_cutoffs_by_hand():
     assert found == {"a": 12.0, "b": 16.0, "c": 14.0}
     with pytest.raises(DataError, match="between 0 and 1"):
         reliable_change_size(sd=6.0, reliability=1.0)
+
+
+def test_effect_size_by_hand():
+    pre, post = [10.0, 14.0, 18.0, np.nan], [4.0, 8.0, 12.0, 3.0]
+    own, national = effect_size(pre, post), effect_size(pre, post, sd=6.0)
+    assert (own.value, own.n, own.sd_source) == (1.5, 3, "these clients")
+    assert (national.value, national.sd_source) == (1.0, "given")
+    assert effect_size(pre, post, sd=6.0, direction=HIGHER).value == -1.0
+    with pytest.raises(DataError, match="two or more pairs"):
+        effect_size([1.0], [2.0])
 
 
 def test_probability_of_change():

@@ -143,6 +143,9 @@ def test_worlds_have_what_is_needed_and_no_more() -> None:
     assert len(set(sizes)) == len(sizes), "an index put the wrong way round would not show"
     with pytest.raises(NoWorldError, match="worlds="):
         worlds_for(ModelInfo(name="some", summary="", needs=Needs(outcome={"change": "continuous"})))
+    odd = ModelInfo(name="some", summary="", needs=Needs(facets=("cost",)))
+    with pytest.raises(NoWorldError, match="cost"):
+        worlds_for(odd)
 
 
 def test_counts_are_their_rows() -> None:

@@ -91,13 +91,12 @@ def components_of(courses: Courses) -> Components:
             between -= sds["therapist"] ** 2 * _share_of_one(setting, therapist, n)
         sds["setting"] = float(np.sqrt(max(between, 0.0)))
         estimated.append("setting")
-    if courses.data.grain is Grain.CELL and setting is not None:
-        free = residual - _means(setting, residual, n)[setting]
-        df = len(free) - len(np.unique(base)) - len(np.unique(setting)) + 1
-        if df > MIN_GROUPS:
-            extra = (float((n * free**2).sum()) - noise2 * df) / max(float(n.sum() - (n**2).sum() / n.sum()), 1.0)
-            sds["cell"] = float(np.sqrt(max(extra, 0.0)))
-            estimated.append("cell")
+    if courses.data.grain is Grain.CELL and setting is not None and courses.treatment is not None:
+        treatment = courses.codes[courses.treatment.name][rows]
+        found = _of_cells(residual - _means(setting, residual, n)[setting], n, treatment, setting, noise2)
+        if found is not None:
+            sds["cell"], sds["treatment:setting"] = found
+            estimated += ["cell", "treatment:setting"]
     return Components(noise=float(np.sqrt(noise2)), sds=sds, estimated=tuple(estimated), explained=explained)
 
 
@@ -154,6 +153,29 @@ def _noise(
     groups = 0 if finest is None else len(np.unique(finest)) - 1
     df = max(len(free) - used_up - groups - 1, 1)
     return max(float((free**2).sum()) / df, 1e-12)
+
+
+def _of_cells(
+    y: FloatArray, n: FloatArray, treatment: NDArray[np.int32], setting: NDArray[np.int32], noise2: float
+) -> tuple[float, float] | None:
+    """SDs between cells of one treatment in one setting, and between treatments within a setting; None if too few."""
+    pair = treatment.astype(np.int64) * (int(setting.max(initial=0)) + 1) + setting
+    levels, of = np.unique(pair, return_inverse=True)
+    settings = len(np.unique(setting))
+    within_df, between_df = len(y) - len(levels), len(levels) - settings
+    if min(within_df, between_df) < MIN_GROUPS:
+        return None
+    size, middle = np.bincount(of, weights=n), _means(of, y, n)
+    inner = float((n * (y - middle[of]) ** 2).sum())
+    spread = float(n.sum() - (np.bincount(of, weights=n**2) / size).sum())
+    cell2 = max((inner - noise2 * within_df) / max(spread, 1e-9), 0.0)
+    scale = noise2 + cell2 * float((n**2).sum() / n.sum())
+    outer = float((size * middle[: len(levels)] ** 2).sum())
+    home = levels % (int(setting.max(initial=0)) + 1)
+    whole = np.bincount(home, weights=size)
+    used = whole > 0
+    n0 = (float(size.sum()) - float((np.bincount(home, weights=size**2)[used] / whole[used]).sum())) / between_df
+    return float(np.sqrt(cell2)), float(np.sqrt(max((outer / between_df - scale) / max(n0, 1e-9), 0.0)))
 
 
 def _between(codes: NDArray[np.int32], y: FloatArray, n: FloatArray, noise2: float, lost: int) -> float:

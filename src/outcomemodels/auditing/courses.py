@@ -73,6 +73,8 @@ class Courses:
         """Units of a difference in the outcome, for sentences."""
         if self.binomial:
             return "of 1 (a share of clients)"
+        if self.outcome in self.data.schema and self.data.schema[self.outcome].statistic is Statistic.EVENTS:
+            return "of 1 (a share of occasions)"
         named = next((f.units for f in self.data.schema.fields if f.name == self.outcome and f.units), "")
         return named or "points"
 

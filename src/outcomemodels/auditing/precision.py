@@ -7,12 +7,13 @@ cost does not grow with the number of courses. Effects of somebody or somewhere 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, diags_array
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csc_array, csr_array, diags_array
 
 from outcomemodels.auditing.components import Components
 from outcomemodels.auditing.courses import Codes, Courses, pairs_of, used
@@ -46,16 +47,23 @@ class Cells:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class System:
-    """Mixed-model equations: ``matrix`` dims (effect, effect), and where each level of a batch stands."""
+    """Mixed-model equations, factorised, and where each level of a batch stands among ``size`` effects.
+
+    The full crossing of published cells is not among them: it is added to the noise of its cell.
+    """
 
     cells: Cells
     components: Components
-    matrix: csr_array
+    size: int
+    solve: Callable[[FloatArray], FloatArray]
     index: Mapping[tuple[str, ...], Mapping[tuple[int, ...], int]]
 
 
 def cells_of(courses: Courses) -> Cells:
-    """Collapse courses to cells and choose the batches the way the model ``paul`` does."""
+    """Collapse courses to cells and choose the batches the way the model ``paul`` does.
+
+    Crossings without the treatment are left out: they cost much and say next to nothing of its contrasts.
+    """
     fields = [
         (f, role)
         for f, role in (
@@ -86,11 +94,8 @@ def _batches(codes: Mapping[str, Codes], roles: Mapping[str, str], grain: Grain)
     many = [name for name in codes if used(codes[name]) >= 2]
     out: list[tuple[str, ...]] = [(name,) for name in many]
     treatment = next((name for name in many if roles[name] == "treatment"), None)
-    problem = next((name for name in many if roles[name] == "problem"), None)
     if treatment is not None:
         out += [(treatment, name) for name in many if name != treatment and _crossed(codes[treatment], codes[name])]
-    if problem is not None:
-        out += [(s, problem) for s in many if roles[s] == "setting" and _crossed(codes[s], codes[problem])]
     if grain is Grain.CELL:
         every = tuple(name for name in many if roles[name] != "therapist")
         if len(every) > 2:
@@ -109,6 +114,8 @@ def system_of(cells: Cells, components: Components) -> System:
     index: dict[tuple[str, ...], dict[tuple[int, ...], int]] = {}
     offset = 1
     for batch in cells.batches:
+        if len(batch) > 2:
+            continue
         stacked = np.stack([cells.codes[name] for name in batch], axis=1)
         levels, of = np.unique(stacked, axis=0, return_inverse=True)
         index[batch] = {tuple(int(v) for v in level): offset + i for i, level in enumerate(levels)}
@@ -121,25 +128,28 @@ def system_of(cells: Cells, components: Components) -> System:
     W = csr_array(
         (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(len(cells.n), offset)
     )
-    weighted = diags_array(cells.n / components.noise**2) @ W
-    matrix = csr_array(W.T @ weighted + diags_array(np.array(precision)))
-    return System(cells, components, matrix, index)
+    cell = components.sds.get("cell", 0.0) if any(len(b) > 2 for b in cells.batches) else 0.0
+    weighted = diags_array(1 / (components.noise**2 / cells.n + cell**2)) @ W
+    matrix = csc_array(W.T @ weighted + diags_array(np.array(precision)))
+    return System(cells, components, offset, _solver(matrix), index)
+
+
+def _solver(matrix: csc_array) -> Callable[[FloatArray], FloatArray]:
+    """Factorise once: dense where small, sparse otherwise."""
+    if matrix.shape[0] <= MOST_DENSE:
+        factor = cho_factor(matrix.toarray())
+        return lambda c: np.asarray(cho_solve(factor, c))
+    from scipy.sparse.linalg import splu
+
+    return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}).solve
 
 
 def posterior_variance(system: System, contrast: Mapping[int, float]) -> float:
     """Variance of a contrast of effects given the components, outcome units squared."""
-    c = np.zeros(system.matrix.shape[0])
+    c = np.zeros(system.size)
     for at, value in contrast.items():
         c[at] += value
-    if not c.any():
-        return 0.0
-    if len(c) <= MOST_DENSE:
-        return float(c @ np.linalg.solve(system.matrix.toarray(), c))
-    from scipy.sparse.linalg import cg
-
-    diagonal = system.matrix.diagonal()
-    solved, _ = cg(system.matrix, c, rtol=1e-6, maxiter=2000, M=diags_array(1 / diagonal))
-    return float(c @ solved)
+    return float(c @ system.solve(c)) if c.any() else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,24 +169,52 @@ class Aim:
 
 def half_width(system: System, aim: Aim) -> float:
     """Expected half-width of the 95 % interval of a minus b, outcome units."""
+    contrast, _ = _contrast(system, aim)
+    return Z95 * float(np.sqrt(posterior_variance(system, contrast) + spread_between(system, aim)))
+
+
+def spread_between(system: System, aim: Aim) -> float:
+    """Variance of the difference itself between the members that the aim draws anew; no courses remove it."""
+    cells, out = system.cells, _contrast(system, aim)[1]
+    for batch in cells.batches:
+        partners = [name for name in batch if name != aim.treatment and name not in aim.named]
+        if len(partners) < len(batch) and any(cells.roles[name] in aim.new for name in partners):
+            out += 2 * system.components.sds.get(cells.role(batch), 0.0) ** 2
+    return out
+
+
+def _contrast(system: System, aim: Aim) -> tuple[dict[int, float], float]:
+    """Coefficients of the effects in a minus b, and the prior variance of those the data do not hold."""
     contrast: dict[int, float] = {}
-    extra = 0.0
+    absent = 0.0
     for batch, index in system.index.items():
         if aim.treatment not in batch:
             continue
         partners = [name for name in batch if name != aim.treatment]
-        sd = system.components.sds.get(system.cells.role(batch), 0.0)
+        role = system.cells.role(batch)
         if all(name in aim.named for name in partners):
-            for level, sign in ((aim.a, 1.0), (aim.b, -1.0)):
-                key = tuple(level if name == aim.treatment else aim.named[name] for name in batch)
-                at = index.get(key)
+            weights = {tuple(aim.named[name] for name in partners): 1.0}
+        elif role == "treatment:problem":
+            weights = _caseload(system.cells, partners[0])
+        else:
+            continue
+        for level, sign in ((aim.a, 1.0), (aim.b, -1.0)):
+            for others, weight in weights.items():
+                key = dict(zip(partners, others, strict=True)) | {aim.treatment: level}
+                at = index.get(tuple(key[name] for name in batch))
                 if at is None:
-                    extra += sd**2
+                    absent += (weight * system.components.sds.get(role, 0.0)) ** 2
                 else:
-                    contrast[at] = contrast.get(at, 0.0) + sign
-        elif any(system.cells.roles[name] in aim.new for name in partners):
-            extra += 2 * sd**2
-    return Z95 * float(np.sqrt(posterior_variance(system, contrast) + extra))
+                    contrast[at] = contrast.get(at, 0.0) + sign * weight
+    return contrast, absent
+
+
+def _caseload(cells: Cells, name: str) -> dict[tuple[int, ...], float]:
+    """Share of courses of each level of a factor."""
+    codes = cells.codes[name]
+    seen = codes >= 0
+    count = np.bincount(codes[seen], weights=cells.n[seen])
+    return {(int(i),): float(count[i] / count.sum()) for i in np.flatnonzero(count)}
 
 
 def estimable(cells: Cells, factors: tuple[str, ...], treatment: str, a: int, b: int) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from outcomemodels.cli.job import leave
-from outcomemodels.cli.options import json_option, question_options, quiet_option
+from outcomemodels.cli.job import leave, shown
+from outcomemodels.cli.options import json_option, question_options, quiet_option, suppress_option
 from outcomemodels.cli.sources import questions, step
 
 
@@ -19,6 +19,7 @@ from outcomemodels.cli.sources import questions, step
 )
 @click.argument("fit_file", metavar="FIT", type=click.Path(path_type=Path))
 @question_options
+@suppress_option
 @json_option
 def ask(
     fit_file: Path,
@@ -30,6 +31,7 @@ def ask(
     setting: tuple[str, ...],
     when: tuple[str, ...],
     worthwhile: float | None,
+    suppress: bool,
     as_json: bool,
 ) -> None:
     """Ask a saved FIT which treatment, by whom, for this client with that problem, in which setting."""
@@ -37,20 +39,26 @@ def ask(
         problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
         when=when, worthwhile=worthwhile,
     )  # fmt: skip
+    from outcomemodels.outcomes.suppression import Disclosure
     from outcomemodels.workflow import ask as put
     from outcomemodels.workflow import load_fit
 
-    fitted = load_fit(fit_file)
+    fitted, rule = load_fit(fit_file), Disclosure() if suppress else None
     answers = [put(fitted, q) for q in asked]
     if as_json:
-        click.echo(json.dumps([a.to_dict() for a in answers], ensure_ascii=False, indent=1))
+        click.echo(json.dumps([shown(a.to_dict(), rule) for a in answers], ensure_ascii=False, indent=1))
     else:
         for answer in answers:
-            click.echo(repr(answer))
-            click.echo("")
+            if rule is None:
+                click.echo(repr(answer))
+                click.echo("")
             for sentence in answer.sentences():
-                if sentence not in answer.warnings:  # they stand above the table
+                if rule is not None:
+                    click.echo(rule.sentence(sentence))
+                elif sentence not in answer.warnings:  # they stand above the table
                     click.echo(sentence)
+        if rule is not None:
+            click.echo(rule.note)
     leave(fitted, told=not as_json)
 
 
@@ -60,6 +68,7 @@ def ask(
 @click.argument("fit_file", metavar="FIT", type=click.Path(path_type=Path))
 @question_options
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="Report.")
+@suppress_option
 @quiet_option
 def report(
     fit_file: Path,
@@ -72,6 +81,7 @@ def report(
     when: tuple[str, ...],
     worthwhile: float | None,
     out: Path,
+    suppress: bool,
     quiet: bool,
 ) -> None:
     """Write the report of a saved FIT as one HTML file; without --problem, about every problem in the data."""
@@ -80,6 +90,7 @@ def report(
         when=when, worthwhile=worthwhile,
     )  # fmt: skip
     with step(f"read {fit_file}", quiet=quiet):
+        from outcomemodels.outcomes.suppression import Disclosure
         from outcomemodels.reporting import default_questions
         from outcomemodels.workflow import load_fit
         from outcomemodels.workflow import report as write
@@ -88,6 +99,6 @@ def report(
     if not problems:
         asked = tuple(replace(asked[0], problem=q.problem) for q in default_questions(fitted.design))
     with step(f"wrote {out}", quiet=quiet):
-        write(fitted, out, questions=asked)
+        write(fitted, out, questions=asked, disclosure=Disclosure() if suppress else None)
     click.echo(str(out))
     leave(fitted)

@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from outcomemodels.cli.main import EXIT_NOT_CONVERGED
-from outcomemodels.cli.options import data_options, fit_options, json_option, question_options, quiet_option
+from outcomemodels.cli.options import (
+    data_options,
+    fit_options,
+    json_option,
+    question_options,
+    quiet_option,
+    suppress_option,
+)
 from outcomemodels.cli.sources import open_data, questions, showing_progress, step
 
 if TYPE_CHECKING:
     from outcomemodels.data.dataset import PaulDataset
     from outcomemodels.fitted import Fit
+    from outcomemodels.outcomes.suppression import Disclosure
 
 Engine = Literal["auto", "nuts", "collapsed"]
 
@@ -64,6 +72,11 @@ def fit_data(
     )
 
 
+def shown(told: dict[str, Any], rule: Disclosure | None) -> dict[str, Any]:
+    """What is written as JSON, with its counts suppressed where a rule is given."""
+    return told if rule is None else {**rule.plain(told), "suppression": rule.note}
+
+
 def leave(fit: Fit, *, told: bool = False) -> None:
     """Exit with code 3, loudly unless ``told`` already, where the sampling failed its checks."""
     if not fit.verdict.passed:
@@ -79,6 +92,7 @@ def leave(fit: Fit, *, told: bool = False) -> None:
 @question_options
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="Report.")
 @click.option("--save-fit", type=click.Path(path_type=Path), help="Keep the fit too (.nc or .zarr).")
+@suppress_option
 @json_option
 @quiet_option
 def run(
@@ -97,6 +111,7 @@ def run(
     worthwhile: float | None,
     out: Path,
     save_fit: Path | None,
+    suppress: bool,
     as_json: bool,
     quiet: bool,
     outcome: str,
@@ -123,6 +138,7 @@ def run(
     with step(f"read {source}", quiet=quiet):
         data = open_data(source, schema=schema, where=where, years=years, level=level)
     with step("loaded the machinery", quiet=quiet):
+        from outcomemodels.outcomes.suppression import Disclosure
         from outcomemodels.workflow import ask as put
         from outcomemodels.workflow import report as write
     fitted = _fit_step(
@@ -131,6 +147,7 @@ def run(
     if save_fit is not None:
         with step(f"saved the fit to {save_fit}", quiet=quiet):
             fitted.save(save_fit)
+    rule = Disclosure() if suppress else None
     if not problems:
         from dataclasses import replace
 
@@ -138,18 +155,18 @@ def run(
 
         asked = tuple(replace(asked[0], problem=q.problem) for q in default_questions(fitted.design))
     with step(f"asked {len(asked)} question{'s' * (len(asked) > 1)} and wrote {out}", quiet=quiet):
-        write(fitted, out, questions=asked)
+        write(fitted, out, questions=asked, disclosure=rule)
     if as_json:
         answers = [put(fitted, q).to_dict() for q in asked]
-        click.echo(
-            json.dumps(_summary(fitted) | {"report": str(out), "answers": answers}, ensure_ascii=False, indent=1)
-        )
+        told = _summary(fitted) | {"report": str(out), "answers": answers}
+        click.echo(json.dumps(shown(told, rule), ensure_ascii=False, indent=1))
     else:
         from outcomemodels.reporting.words import short_answer
 
         for q in asked:
             click.echo(q.sentence())
-            click.echo(f"  {short_answer(put(fitted, q))}")
+            short = short_answer(put(fitted, q))
+            click.echo(f"  {short if rule is None else rule.sentence(short)}")
         click.echo(f"Report: {out}")
     leave(fitted)
 
@@ -183,7 +200,7 @@ def _summary(fit: Fit) -> dict[str, Any]:
     return {
         "outcome": fit.spec.outcome,
         "model": fit.spec.model,
-        "rows": fit.design.n_obs,
+        "rows": fit.design.n_rows,
         "engine": fit.provenance.get("engine"),
         "engine_reason": fit.provenance.get("engine_reason"),
         "seconds": fit.provenance.get("seconds"),
@@ -191,21 +208,77 @@ def _summary(fit: Fit) -> dict[str, Any]:
     }
 
 
-@click.command(epilog="\b\nExample:\n  outcomemodels audit episodes.csv --schema paul.toml --json > audit.json")
+AUDIT_EXAMPLES = """\b
+Examples:
+  outcomemodels audit episodes.csv --schema paul.toml
+  outcomemodels audit nhs_tt_proms --question --problem PTSD --treatment EMDR --reference CBT
+  outcomemodels audit ctn0094 --html audit.html --json > audit.json"""
+
+
+@click.command(epilog=AUDIT_EXAMPLES)
 @click.argument("source")
 @data_options
+@click.option("--question", "ask", is_flag=True, help="Judge a question; implied by --problem and the like.")
+@question_options
+@click.option("--outcome", default="", help="Outcome the question is about; the first declared when left out.")
+@click.option("--html", "page", type=click.Path(path_type=Path), help="Write the audit as one HTML page too.")
+@suppress_option
 @json_option
 def audit(
-    source: str, schema: Path | None, where: tuple[str, ...], years: tuple[str, ...], level: str, as_json: bool
+    source: str,
+    schema: Path | None,
+    where: tuple[str, ...],
+    years: tuple[str, ...],
+    level: str,
+    ask: bool,
+    problems: tuple[str, ...],
+    treatments: tuple[str, ...],
+    reference: str | None,
+    client: tuple[str, ...],
+    therapist: str,
+    setting: tuple[str, ...],
+    when: tuple[str, ...],
+    worthwhile: float | None,
+    outcome: str,
+    page: Path | None,
+    suppress: bool,
+    as_json: bool,
 ) -> None:
-    """Say what SOURCE can and cannot answer, column by column of Paul's framework."""
-    from outcomemodels.auditing import audit_dataset
+    """Say what SOURCE can and cannot answer, column by column of Paul's framework.
 
-    found = audit_dataset(open_data(source, schema=schema, where=where, years=years, level=level))
+    With a question: whether it can be answered, which gate fails first and by how much, and what would change it. For
+    a folder of record-level IDS tables the data quality of every field follows, in the NHS's classes.
+    """
+    from outcomemodels.auditing import audit_dataset
+    from outcomemodels.auditing.page import write_page
+    from outcomemodels.data.nhs_dataset.quality import quality_of
+    from outcomemodels.outcomes.suppression import Disclosure
+
+    data = open_data(source, schema=schema, where=where, years=years, level=level)
+    found, quality, rule = audit_dataset(data), quality_of(data), Disclosure() if suppress else None
+    named = (*problems, *treatments, *client, *setting, *when, reference, worthwhile)
+    asked = questions(
+        problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
+        when=when, worthwhile=worthwhile,
+    )  # fmt: skip
+    put = asked if ask or therapist != "new" or any(v is not None for v in named) else ()
+    verdicts = [found.verdict(q, outcome=outcome) for q in put]
+    if page is not None:
+        write_page(found, page, verdicts=verdicts, outcome=outcome, disclosure=rule)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
-    else:
-        found.show()
+        plain = shown(found.full_dict(outcome=outcome), rule)
+        if verdicts:
+            plain["verdicts"] = [shown(v.to_dict(), rule) for v in verdicts]
+        if quality is not None:
+            plain["data_quality"] = quality.to_dict(disclosure=rule)
+        click.echo(json.dumps(plain, ensure_ascii=False, indent=1))
+        return
+    for verdict in verdicts:
+        verdict.show(disclosure=rule)
+    if not verdicts:
+        found.show(disclosure=rule)
+        if quality is not None:
+            click.echo(quality.to_text(disclosure=rule))
 
 
 @click.command(

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from outcomemodels.cli.options import json_option
 from outcomemodels.errors import FileError
 
+if TYPE_CHECKING:
+    from outcomemodels.plugin import ModelInfo
+
 
 @click.command(epilog="\b\nExample:\n  outcomemodels models --verbose")
-@click.option("--verbose", "-v", is_flag=True, help="Load each model and say what it is, or why it cannot be loaded.")
+@click.option("--verbose", "-v", is_flag=True, help="Import each model: what it is and needs, or why it fails.")
 @json_option
 def models(verbose: bool, as_json: bool) -> None:
-    """List installed models; without --verbose none is imported."""
+    """List installed models: name, distribution, version, class.
+
+    Only --verbose imports them, for what only they know: outcomes, facets and occasions they need, and what
+    somebody new is to them. One that fails is said to fail; the others are listed all the same.
+    """
     from outcomemodels.errors import PluginError
     from outcomemodels.registry import available, load_model
 
@@ -25,9 +34,9 @@ def models(verbose: bool, as_json: bool) -> None:
         if verbose:
             try:
                 info = load_model(entry.name).info
-                row |= {"summary": info.summary, "outcome": ", ".join(info.needs.outcome), "problem": ""}
+                row |= {"summary": info.summary, **_needs(info), "problem": ""}
             except PluginError as error:
-                row |= {"summary": "", "outcome": "", "problem": str(error)}
+                row |= {"summary": "", "outcome": "", "facets": "", "occasions": "", "new": "", "problem": str(error)}
         rows.append(row)
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
@@ -35,7 +44,29 @@ def models(verbose: bool, as_json: bool) -> None:
     for row in rows:
         click.echo(f"{row['name']}  ({row['distribution']} {row['version']}, {row['class']})")
         if verbose:
-            click.echo(f"  {row['problem'] or row['summary'] + '; outcomes: ' + row['outcome']}")
+            if row["problem"]:
+                click.echo(f"  {row['problem']}")
+                continue
+            click.echo(f"  {row['summary']}")
+            for what in ("outcome", "facets", "occasions", "new"):
+                if row[what]:
+                    click.echo(f"  {what + ':':<10} {row[what]}")
+
+
+def _needs(info: ModelInfo) -> dict[str, str]:
+    """Needs of a model as words."""
+    needs = info.needs
+    outcome = (
+        " and ".join(f"{kind} ({name})" for name, kind in needs.outcome.items())
+        if isinstance(needs.outcome, Mapping)
+        else " or ".join(needs.outcome)
+    )
+    return {
+        "outcome": outcome,
+        "facets": ", ".join(needs.facets),
+        "occasions": f"{needs.min_occasions} or more scores in time a client" if needs.min_occasions > 1 else "",
+        "new": ", ".join(f"{facet} {'drawn' if p == 'draw' else 'refused'}" for facet, p in info.unseen.items()),
+    }
 
 
 @click.command(epilog="\b\nExample:\n  outcomemodels data")

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "ask": ("outcomemodels.cli.asking", "ask", "Put Paul's question to a saved fit."),
     "report": ("outcomemodels.cli.asking", "report", "Write the report of a saved fit."),
     "models": ("outcomemodels.cli.listing", "models", "List the installed models."),
+    "plugin": ("outcomemodels.cli.plugin", "plugin", "Write a model of your own, or check one."),
     "data": ("outcomemodels.cli.listing", "data", "List the data sets known by name, with their licences."),
     "schema": ("outcomemodels.cli.listing", "schema", "Draft a schema from a table, or check a table against one."),
     "bench": ("outcomemodels.cli.benching", "bench", "Hold posteriors against references, then time them."),

@@ -71,4 +71,7 @@ def question_options(command: Command) -> Command:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout, for scripts.")
+suppress_option = click.option(
+    "--suppress", is_flag=True, help="Hide counts below 5 and round the others to 5 in everything exported; says so."
+)
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from outcomemodels.cli.job import leave
 from outcomemodels.cli.options import json_option, quiet_option
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def _count(ctx: click.Context, param: click.Parameter, value: str) -> int:
 
 @simulate.command(
     epilog="\b\nExamples:\n  outcomemodels simulate nhs --referrals 1e5 --seed 1 --out folder"
+    "\n  outcomemodels simulate nhs --referrals 2e4 --out folder --run"
     "\n  outcomemodels simulate nhs --out folder --format csv --version 2.0 --dirty"
     "\n  outcomemodels simulate nhs --out folder --set benefit.response_sd=3 --set 'benefit.by_arm[IPT]=1'"
 )
@@ -89,7 +91,12 @@ def _count(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("--derived", is_flag=True, help="Add derived fields of the national pipeline to IDS101.")
 @click.option("--interviews", type=float, default=0.0, help="Share of clients interviewed independently.")
 @click.option("--set", "given", multiple=True, metavar="NAME=NUMBER", help="Another value for a parameter.")
-@click.option("--assumptions", is_flag=True, help="Print every parameter with range, tag and source.")
+@click.option(
+    "--assumptions/--no-assumptions", default=True, show_default=True, help="Print every parameter, with range and tag."
+)
+@click.option("--run", "go_on", is_flag=True, help="Then read, audit, fit, ask, report, and compare with the truth.")
+@click.option("--where", multiple=True, metavar="FIELD=LABEL", help="With --run: rows to fit; finished=yes if absent.")
+@click.option("--problem", "problems", multiple=True, help="With --run: problem to ask about; the commonest if absent.")
 @json_option
 @quiet_option
 def nhs(
@@ -103,6 +110,9 @@ def nhs(
     interviews: float,
     given: tuple[str, ...],
     assumptions: bool,
+    go_on: bool,
+    where: tuple[str, ...],
+    problems: tuple[str, ...],
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -110,6 +120,8 @@ def nhs(
 
     The records are invented: they resemble published totals and nobody in particular. Prints how near the published
     numbers they come, each with its tag: V seen in a source, M from memory, D our own design.
+
+    With --run the folder is read, audited, fitted, asked and reported too, and the answers are held against the truth.
     """
     from outcomemodels.data.nhs_simulation.simulate import simulate_nhs
 
@@ -125,16 +137,25 @@ def nhs(
         values=dict(_setting(word) for word in given),
         progress=None if quiet else _progress(),
     )
+    known = {"folder": str(out), "referrals": made.referrals, "persons": made.persons, "rows": dict(made.rows)}
+    known |= made.calibration.to_dict()
+    if go_on:
+        from outcomemodels.cli.whole_way import WHERE, whole_way
+
+        fitted, found = whole_way(out, where=where or WHERE, problems=problems, seed=seed, quiet=quiet)
+        known |= {"report": str(out / "report.html"), "comparison": found.to_dict()}
     if as_json:
-        known = {"folder": str(out), "referrals": made.referrals, "persons": made.persons, "rows": dict(made.rows)}
-        click.echo(json.dumps(known | made.calibration.to_dict(), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(known, ensure_ascii=False, indent=1))
         return
-    if assumptions:
+    if assumptions and not quiet:
         for parameter in made.parameters.parameters.values():
             click.echo(parameter.line())
         click.echo()
     click.echo(str(made.calibration))
     click.echo(f"{out}: {made.referrals:,} referrals of {made.persons:,} people; truth in {out / 'truth'}", err=True)
+    if go_on:
+        click.echo(f"\n{found}\nReport: {out / 'report.html'}")
+        leave(fitted)
 
 
 def _setting(word: str) -> tuple[str, float]:
@@ -163,7 +184,7 @@ def _progress() -> Callable[[int, int], None]:
 
 @simulate.command(
     epilog="\b\nExample:\n  outcomemodels simulate nhs --referrals 2e4 --out world"
-    "\n  outcomemodels fit world --outcome phq9_last --out fit.nc"
+    "\n  outcomemodels fit world --where finished=yes --outcome phq9_end --out fit.nc"
     "\n  outcomemodels simulate compare fit.nc world"
 )
 @click.argument("fit_file", metavar="FIT", type=click.Path(path_type=Path))

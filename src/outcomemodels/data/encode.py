@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,6 +174,11 @@ def _ordered(new: set[str], used: list[str]) -> list[str]:
     if len(new) > MAX_SORTED:
         return [label for label in dict.fromkeys(used) if label in new]
     return sorted(new, key=_natural)
+
+
+def label_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Distinct labels in the order they take when a field declares none: numbers first, then by letter."""
+    return tuple(sorted(labels, key=_natural))
 
 
 def _natural(label: str) -> tuple[int, float, str]:

@@ -18,9 +18,10 @@ from outcomemodels.design.observe import Accepts, Observed, observe, scale_of, t
 from outcomemodels.design.response import FloatArray, IntArray, OutcomeKind
 from outcomemodels.design.terms import Terms, batch_of, choose_terms
 from outcomemodels.errors import DataError, SpecError
-from outcomemodels.schema import Facet, Field, Kind, Statistic
+from outcomemodels.schema import Facet, Field, Kind, Occasion, Statistic
 from outcomemodels.spec import ModelSpec
 
+_LATE = (Occasion.DURING, Occasion.END, Occasion.FOLLOW_UP)
 NOT_RECORDED = "not recorded"
 """Label given to missing values of labelled fields; it is a level like any other, not a guess."""
 
@@ -66,6 +67,7 @@ def build_design(data: PaulDataset, spec: ModelSpec, *, accepts: Accepts = ()) -
         grain=data.grain,
         repeated=repeated,
         client=client,
+        late=frozenset(f.name for f in data.schema.of_table("main") if f.occasion in _LATE),
     )
     if spec.noise_by and spec.noise_by not in factors:
         raise SpecError(f"noise_by={spec.noise_by!r} is not a labelled field", accepted=", ".join(factors))
@@ -215,22 +217,32 @@ def _kept_number(number: Number, keep: IntArray) -> Number:
 
 
 def _columns(terms: Terms, factors: dict[str, Factor], numbers: dict[str, Number]) -> tuple[Column, ...]:
+    levels = {name: factor.levels for name, factor in factors.items()}
+    centred = () in terms.fixed
+    parts = column_parts(terms, levels)
+    return tuple(
+        _column(p, factors, numbers, centred=centred) if p else Column("intercept", (), 0.0, 1.0) for p in parts
+    )
+
+
+def column_parts(terms: Terms, levels: Mapping[str, tuple[str, ...]]) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """Parts of each fixed column, the intercept (no parts) first.
+
+    Labelled fields are coded against their first level where the term without them is present (marginality).
+    """
     present = {frozenset(t) for t in terms.fixed}
-    has_intercept = frozenset() in present
-    out: list[Column] = [Column("intercept", (), 0.0, 1.0)] if has_intercept else []
+    out: list[tuple[tuple[str, str], ...]] = [()] if frozenset() in present else []
     for term in terms.fixed:
         if not term:
             continue
         choices: list[list[tuple[str, str]]] = []
         for name in term:
-            if name in factors:
+            if name in levels:
                 rest = frozenset(n for n in term if n != name)
-                levels = factors[name].levels
-                choices.append([(name, v) for v in (levels[1:] if rest in present else levels)])
+                choices.append([(name, v) for v in (levels[name][1:] if rest in present else levels[name])])
             else:
                 choices.append([(name, "")])
-        for parts in product(*choices):
-            out.append(_column(tuple(parts), factors, numbers, centred=has_intercept))
+        out += [tuple(parts) for parts in product(*choices)]
     return tuple(out)
 
 

@@ -39,12 +39,17 @@ UNKNOWN = Unseen.UNKNOWN
 
 @dataclass(frozen=True, eq=False)
 class Factor:
-    """A labelled field as codes. ``codes`` dims (obs,); -1 is NEW and -2 UNKNOWN, in counterfactual designs only."""
+    """A labelled field as codes.
+
+    ``codes`` dims (obs,); -1 is NEW and -2 UNKNOWN, in counterfactual designs only. Where rows were summed over the
+    field, all codes are UNKNOWN and ``count`` holds the courses of each level.
+    """
 
     name: str
     facet: Facet
     levels: tuple[str, ...]
     codes: IntArray
+    count: tuple[float, ...] | None = None
 
     def code(self, label: str) -> int:
         """Code of a label.
@@ -71,7 +76,11 @@ class Factor:
 
 @dataclass(frozen=True, eq=False)
 class Number:
-    """A numeric field. ``values`` dims (obs,); ``centre`` and ``spread`` are of the fitted rows."""
+    """A numeric field. ``values`` dims (obs,); ``centre`` and ``spread`` are of the fitted rows.
+
+    Where rows were summed into cells, ``values`` are means of cells, ``within`` is the mean variance inside them, and
+    ``range`` the smallest and largest value of a row.
+    """
 
     name: str
     facet: Facet
@@ -79,6 +88,13 @@ class Number:
     values: FloatArray
     centre: float
     spread: float
+    within: float = 0.0
+    range: tuple[float, float] | None = None
+
+    @property
+    def seen(self) -> tuple[float, float]:
+        """Smallest and largest value of a fitted row."""
+        return self.range or (float(np.nanmin(self.values)), float(np.nanmax(self.values)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +234,16 @@ class Design:
         return len(self.row)
 
     @property
+    def is_summed(self) -> bool:
+        """Whether rows were summed into cells before the fit, each observation standing for several rows."""
+        return self.grain is Grain.EPISODE and self.response is not None and self.response.kind == "cells"
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the data behind the observations."""
+        return round(float(self.response.n.sum())) if self.is_summed and self.response is not None else self.n_obs
+
+    @property
     def is_counterfactual(self) -> bool:
         """Whether this design asks rather than fits."""
         return self.fitted is not None
@@ -315,6 +341,9 @@ class Design:
             fresh = list(index)[len(known.levels) :]
             levels = (*known.levels, *(tuple(f.levels[c] for f, c in zip(factors, k, strict=True)) for k in fresh))
             return Crossing(by, levels, codes, np.append(known.count, np.zeros(len(fresh))))
+        if len(by) == 1 and factors[0].count is not None:
+            levels = tuple((label,) for label in factors[0].levels)
+            return Crossing(by, levels, np.full(self.n_obs, -1, np.int32), np.asarray(factors[0].count, dtype=float))
         if len(by) == 1:  # keep declared order; drop levels never observed
             used = np.unique(stacked[:, 0])
             recode = np.full(len(factors[0].levels), -1, dtype=np.int32)
@@ -358,6 +387,11 @@ class Design:
             else:
                 product = product * self.numbers[name].values
         return np.where(unseen, 0.0, product - column.centre)
+
+    def spread_of(self, name: str) -> float:
+        """SD over the fitted rows of a column or number by name; 1 where it does not vary."""
+        by_name = {c.name: c.spread for c in self.columns} | {"1": 1.0}
+        return by_name[name] if name in by_name else self.numbers[name].spread
 
     def matrix(self) -> FloatArray:
         """Fixed columns, dims (obs, column), in the order of ``columns``."""

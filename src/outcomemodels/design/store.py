@@ -46,8 +46,8 @@ def to_dataset(design: Design) -> xr.Dataset:
         "unit_of_analysis": design.unit_of_analysis,
         "response": design.response.kind,
         "scale": [design.scale.centre, design.scale.spread],
-        "factors": [[f.name, f.facet, list(f.levels)] for f in design.factors.values()],
-        "numbers": [[v.name, v.facet, v.units, v.centre, v.spread] for v in design.numbers.values()],
+        "factors": [[f.name, f.facet, list(f.levels), f.count] for f in design.factors.values()],
+        "numbers": [[v.name, v.facet, v.units, v.centre, v.spread, v.within, v.range] for v in design.numbers.values()],
         "columns": [[c.name, [list(p) for p in c.parts], c.centre, c.spread] for c in design.columns],
         "batches": [[list(b.by), list(b.columns), b.correlated] for b in design.batches],
         "noise_by": design.noise_by,
@@ -85,12 +85,12 @@ def from_dataset(data: xr.Dataset) -> Design:
         response=_response(data, head["response"], ""),
         scale=Scale(*head["scale"]),
         factors={
-            name: Factor(name, Facet(facet), tuple(levels), values(f"{name}_of_obs").astype(np.int32))
-            for name, facet, levels in head["factors"]
+            name: Factor(name, Facet(facet), tuple(levels), values(f"{name}_of_obs").astype(np.int32), *_count(rest))
+            for name, facet, levels, *rest in head["factors"]
         },
         numbers={
-            name: Number(name, Facet(facet), units, values(f"{name}_value"), centre, spread)
-            for name, facet, units, centre, spread in head["numbers"]
+            name: Number(name, Facet(facet), units, values(f"{name}_value"), centre, spread, *_within(rest))
+            for name, facet, units, centre, spread, *rest in head["numbers"]
         },
         columns=tuple(
             Column(name, tuple((a, b) for a, b in parts), centre, spread)
@@ -104,6 +104,19 @@ def from_dataset(data: xr.Dataset) -> Design:
         levels=tuple(head.get("levels", ())),
         targets={t["name"]: _target(data, t) for t in head.get("targets", ())},
     )
+
+
+def _count(rest: list[Any]) -> tuple[tuple[float, ...] | None]:
+    """Courses of each level of a field that was summed over."""
+    return (tuple(rest[0]) if rest and rest[0] is not None else None,)
+
+
+def _within(rest: list[Any]) -> tuple[float, tuple[float, float] | None]:
+    """Variance and range inside cells; files written before they were kept have none."""
+    if not rest:
+        return 0.0, None
+    within, bounds = rest
+    return float(within), None if bounds is None else (float(bounds[0]), float(bounds[1]))
 
 
 def _target_head(target: Target) -> dict[str, Any]:

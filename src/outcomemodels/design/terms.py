@@ -3,7 +3,8 @@
 The automatic rule (Paul's columns as batches, Gelman 2005, doi 10.1214/009053604000001048):
 
 * fixed columns: the start score of the same measure, numbers and small labelled fields of the client facet,
-  further treatment fields (a concurrent drug), and weeks when the rows are scores in time;
+  further treatment fields (a concurrent drug), and weeks when the rows are scores in time; fields that only arise
+  during treatment (occasion "during" or later) never enter on their own account;
 * batches: treatment, problem, therapist, every setting field, labelled time fields and assessor, when they have
   at least two levels; client when the rows are scores in time;
 * crossings treatment:problem, therapist:treatment, setting:treatment, and for cells the full crossing, when
@@ -45,6 +46,7 @@ def choose_terms(
     grain: Grain,
     repeated: bool,
     client: str,
+    late: frozenset[str] = frozenset(),
 ) -> Terms:
     """Resolve the terms of a spec against the fields there are.
 
@@ -56,16 +58,19 @@ def choose_terms(
         Whether the rows are scores in time, several a client.
     client : str
         Name of the client factor, or "".
+    late : frozenset of str
+        Fields known only once treatment runs: they are part of what treatment does, not of whom it meets.
     """
     if spec.formula:
         terms = _from_formula(spec.formula)
     else:
-        fixed = _fixed(spec, factors, numbers, baseline, repeated=repeated)
+        early = {n: f for n, f in factors.items() if n not in late or f.facet not in (Facet.TREATMENT, Facet.SETTING)}
+        fixed = _fixed(spec, early, numbers, baseline, repeated=repeated)
         named = spec.batches
         bars = (
             tuple(_bar(name) for name in named)
             if named is not None
-            else _auto_bars(factors, fixed, numbers, grain=grain, repeated=repeated, client=client)
+            else _auto_bars(early, fixed, numbers, grain=grain, repeated=repeated, client=client)
         )
         terms = Terms(((), *((name,) for name in fixed)), bars)
     _check(terms, factors, numbers)

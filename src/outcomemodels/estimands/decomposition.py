@@ -164,7 +164,7 @@ def decompose(design: Design, posterior: xr.Dataset, *, probability: float = 0.9
         Component(
             id="residual",
             name="residual",
-            levels=design.n_obs,
+            levels=design.n_rows,
             superpopulation=_spread(np.sqrt(residual), probability),
             finite=None,
             vpc=_spread(residual / total, probability),
@@ -200,7 +200,8 @@ def _finite(batch: Batch, design: Design, posterior: xr.Dataset, weight: FloatAr
 def _moments(batch: Batch, design: Design, weight: FloatArray) -> FloatArray:
     """Mean products of the columns over the courses of the data, dims (column, column); 1 for an intercept."""
     values = np.stack([design.column_values(c) for c in batch.columns], axis=1)
-    return np.asarray((values * weight[:, None]).T @ values / weight.sum())
+    within = np.diag([design.numbers[c].within if c in design.numbers else 0.0 for c in batch.columns])
+    return np.asarray((values * weight[:, None]).T @ values / weight.sum() + within)
 
 
 def _residual(design: Design, posterior: xr.Dataset, weight: FloatArray) -> FloatArray:

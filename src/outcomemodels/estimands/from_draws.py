@@ -175,8 +175,7 @@ def _of_question(question: Question, fitted: Design, uses: frozenset[str] | None
         out.append(f"Not in the model, so without effect on the answer: {', '.join(unused)}.")
     for name, value in {**question.client, **question.when}.items():
         if name in fitted.numbers and isinstance(value, int | float) and name not in unused:
-            seen = fitted.numbers[name].values
-            low, high = float(np.nanmin(seen)), float(np.nanmax(seen))
+            low, high = fitted.numbers[name].seen
             if not low <= value <= high:
                 out.append(f"{name} {value:g} lies outside the fitted rows ({low:g} to {high:g}): an extrapolation.")
     if question.therapist is NEW and fitted.assignment is not Assignment.RANDOMISED:

@@ -325,7 +325,7 @@ def _no_field(part: str, value: object, facet: Facet) -> QuestionError:
 
 def _known(factor: Factor, label: str) -> int:
     code = factor.code(label)
-    if not (factor.codes == code).any():
+    if not np.isin(factor.codes, (code, UNKNOWN)).any():  # UNKNOWN: summed over, so the level itself is not seen
         raise QuestionError(f"{label!r} has no course in the fitted data", column=factor.name, facet=factor.facet.value)
     return code
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import xarray as xr
 
 from outcomemodels.design import Design, Watched
+from outcomemodels.diagnostics import APPROXIMATE
 from outcomemodels.errors import FitError, SpecError
 from outcomemodels.inference.choose import choose_engine
 from outcomemodels.inference.settings import Settings
 from outcomemodels.plugin import LinearModel, LinearStructure, OutcomeModel, Priors
+
+if TYPE_CHECKING:
+    from outcomemodels.inference.collapsed.condense import Condensed
 
 
 def sample(model: OutcomeModel, design: Design, priors: Priors, settings: Settings) -> xr.DataTree:
@@ -58,6 +64,49 @@ def sample(model: OutcomeModel, design: Design, priors: Priors, settings: Settin
     attrs = {"engine": engine, "engine_reason": reason, "seconds": f"{perf_counter() - start:.3f}"}
     if uses is not None:
         attrs["uses"] = uses
+    tree.attrs = {**tree.attrs, **attrs}
+    return tree
+
+
+def sample_reduced(model: LinearModel, condensed: Condensed, priors: Priors, settings: Settings) -> xr.DataTree:
+    """Sample the posterior of reduced rows with the exact engine, the only one that needs no rows.
+
+    Returns
+    -------
+    xarray.DataTree
+        As of :func:`sample`; with ``approximate``, a JSON list of notes, where sums were suppressed or rounded.
+
+    Raises
+    ------
+    SpecError
+        If the model has no linear form on reduced rows, or NUTS was asked for.
+    FitError
+        If no gate of the exact engine can be passed.
+    """
+    from outcomemodels.inference.collapsed.condense import statistics_from
+    from outcomemodels.inference.collapsed.sample import sample_collapsed
+
+    if settings.engine == "nuts":
+        raise SpecError(
+            "NUTS needs the rows", accepted="engine='collapsed' or 'auto'", mend="read the rows and fit them"
+        )
+    start = perf_counter()
+    structure = condensed.structure(model, priors)
+    stats = statistics_from(condensed, structure)
+    tree: xr.DataTree = sample_collapsed(
+        structure,
+        draws=settings.draws * settings.chains,
+        seed=settings.seed,
+        progress=settings.progress,
+        stats=stats,
+    )
+    attrs = {
+        "engine": "collapsed",
+        "engine_reason": "the rows were reduced to sums, which only the exact engine takes",
+        "seconds": f"{perf_counter() - start:.3f}",
+    }
+    if condensed.reduced.notes:
+        attrs[APPROXIMATE] = json.dumps(list(condensed.reduced.notes))
     tree.attrs = {**tree.attrs, **attrs}
     return tree
 

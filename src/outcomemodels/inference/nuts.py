@@ -14,7 +14,7 @@ import xarray as xr
 
 from outcomemodels.errors import FitError
 from outcomemodels.inference.settings import Settings
-from outcomemodels.posterior import EXPECTED
+from outcomemodels.posterior import EXPECTED, is_row_dim
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -124,9 +124,13 @@ def _variables(model: pm.Model) -> list[Any]:
 
 
 def _all_of(model: pm.Model) -> list[str]:
+    rows = len(model.coords.get("obs") or ())
+
     def by_row(name: str) -> bool:
         dims = model.named_vars_to_dims.get(name) or ()
-        return name.startswith(EXPECTED) or any(d == "obs" or str(d).startswith("obs_") for d in dims)
+        if not dims and rows > 1 and rows in model.named_vars[name].type.shape:
+            return True
+        return name.startswith(EXPECTED) or any(is_row_dim(d) for d in dims)
 
     derived = [v.name for v in model.deterministics if not by_row(v.name)]
     return [*(v.name for v in model.free_RVs), *derived]

@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from outcomemodels.design import NEW, UNKNOWN, Design
+from outcomemodels.errors import QuestionError
 from outcomemodels.inference.unknown import choose_unknown
 from outcomemodels.plugin import Block, LinearModel, LinearStructure, OutcomeModel, Priors
 from outcomemodels.posterior import corr_name, effect_name, expected_name, outcome_name, sd_name
@@ -85,10 +86,28 @@ def expected_draws(
         variable = expected_name(response) if what == "expected" else outcome_name(response)
         return predict_graph(model, design, priors, posterior, seed=seed, variable=variable)
     structure = model.linear(design, priors)
+    _refuse_new(model, design, structure)
     expected = predict_linear(structure, design, posterior, seed=seed)
     if what == "expected":
         return expected
     return _outcomes(structure, expected, posterior, np.random.default_rng([seed, 1]))
+
+
+def _refuse_new(model: OutcomeModel, design: Design, structure: LinearStructure) -> None:
+    """Refuse NEW levels of facets that a linear model with terms for them says it refuses."""
+    used = {name for block in structure.blocks for name in block.by}
+    used |= {name for column in design.columns for name, _ in column.parts}
+    policies = model.info.unseen
+    for name, factor in design.factors.items():
+        said = policies.get(name, policies.get(factor.facet.value, ""))
+        if name in used and said == "refuse" and (factor.codes == NEW).any():
+            raise QuestionError(
+                f"model {model.info.name!r} does not draw a new {name}",
+                column=name,
+                facet=factor.facet.value,
+                accepted=f"a fitted level ({', '.join(factor.levels[:5])}{' …' if len(factor.levels) > 5 else ''}) "
+                f"or {UNKNOWN!r}",
+            )
 
 
 def prior_draws(

@@ -27,7 +27,7 @@ from outcomemodels.errors import PluginError, QuestionError
 from outcomemodels.inference.evaluate import evaluate
 from outcomemodels.inference.unknown import choose_unknown, resolve_unknown
 from outcomemodels.plugin import OutcomeModel, Priors
-from outcomemodels.posterior import EXPECTED
+from outcomemodels.posterior import EXPECTED, is_row_dim
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -204,7 +204,7 @@ def hold(
 
     above = set(ancestors([target]))
     free = {v.name for v in graph.free_RVs}
-    derived = {v.name for v in graph.deterministics}
+    derived = {v.name for v in graph.deterministics if v.type.ndim == 0 or graph.named_vars_to_dims.get(v.name)}
     order = [v for v in graph.named_vars.values() if v in above and v is not target]  # as created: parents first
     longer = {
         d for d in posterior.dims if graph.coords.get(d) is not None and len(graph.coords[d]) > posterior.sizes[d]
@@ -262,7 +262,7 @@ def _compare(graph: pm.Model, variable: Any, posterior: xr.DataArray, *, same_ro
     length, known = [], []
     for axis, dim in enumerate(dims):
         n = _length(graph, variable, axis, dim, fitted[axis])
-        if dim is not None and (dim == "obs" or dim.startswith("obs_")):
+        if is_row_dim(dim):
             length.append(n)
             known.append(n if same_rows else -1)
             continue

@@ -103,8 +103,7 @@ def _sd_scales(batch: Batch, design: Design) -> list[float]:
         if name == "1":
             scales.append(spread / 2)
         else:
-            values = design.column_values(name)
-            scales.append(spread / 4 / (float(np.std(values)) or 1.0))
+            scales.append(spread / 4 / design.spread_of(name))
     return scales
 
 

@@ -234,7 +234,7 @@ def anchored_change(
     )
 
 
-def clinically_significant(
+def clinical_categories(
     pre: ArrayLike,
     post: ArrayLike,
     result: ChangeResult,
@@ -243,10 +243,10 @@ def clinically_significant(
     reliability: float | None = None,
     functional: tuple[float, float] | None = None,
     direction: Direction = Direction.LOWER_IS_BETTER,
-) -> dict[str, int]:
-    """Count clients recovered, improved, unchanged, deteriorated and harmed.
+) -> NDArray[np.object_]:
+    """Category of each client: recovered, improved, unchanged, deteriorated, harmed, or "" where not assessed.
 
-    Recovered and harmed changed reliably *and* crossed the cut-off.
+    Recovered and harmed changed reliably *and* crossed the cut-off. Dims (client,).
 
     For ``ha`` the cut-off and the post score are those of true scores, as Hageman and Arrindell (1999)
     propose, which needs ``reliability`` and ``functional`` norms; ``cutoff`` then only says who was
@@ -275,13 +275,36 @@ def clinically_significant(
         well = sign * (b.mean() - true_cut + r_2 * (y - b.mean())) / (np.sqrt(r_2) * sem) > 1.65
     up, down = result.change == ReliableChange.IMPROVED, result.change == ReliableChange.DETERIORATED
     recovered, harmed = up & ill & well, down & ~ill & (sign * y < sign * cutoff)
-    return {
-        "recovered": int(recovered.sum()),
-        "improved": int((up & ~recovered).sum()),
-        "unchanged": int((result.change == ReliableChange.NONE).sum()),
-        "deteriorated": int((down & ~harmed).sum()),
-        "harmed": int(harmed.sum()),
-    }
+    kinds = [recovered, up, harmed, down, result.change == ReliableChange.NONE]
+    return np.asarray(np.select(kinds, ["recovered", "improved", "harmed", "deteriorated", "unchanged"], "")).astype(
+        object
+    )
+
+
+CATEGORIES = ("recovered", "improved", "unchanged", "deteriorated", "harmed")
+
+
+def clinically_significant(
+    pre: ArrayLike,
+    post: ArrayLike,
+    result: ChangeResult,
+    *,
+    cutoff: float,
+    reliability: float | None = None,
+    functional: tuple[float, float] | None = None,
+    direction: Direction = Direction.LOWER_IS_BETTER,
+) -> dict[str, int]:
+    """Count clients by :func:`clinical_categories`.
+
+    Raises
+    ------
+    DataError
+        When ``ha`` lacks reliability or norms.
+    """
+    found = clinical_categories(
+        pre, post, result, cutoff=cutoff, reliability=reliability, functional=functional, direction=direction
+    )
+    return {name: int((found == name).sum()) for name in CATEGORIES}
 
 
 def _difference_reliability(a: FloatArray, b: FloatArray, s: float, sem: float) -> float:

@@ -8,9 +8,10 @@ rounded too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,124 @@ from outcomemodels.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+COUNT_KEYS = frozenset(
+    {
+        "n",
+        "count",
+        "left",
+        "lost",
+        "recorded",
+        "numerator",
+        "denominator",
+        "rows",
+        "total",
+        "events",
+        "courses",
+        "levels",
+        "courses_a",
+        "courses_b",
+        "began_a",
+        "began_b",
+        "known_a",
+        "known_b",
+        "interviews",
+    }
+)
+"""Keys of plain dicts that hold counts of people; so does every key that begins with ``n_``."""
+
+TEXT_KEYS = frozenset(
+    {"sentence", "why", "by_how_much", "reason", "warnings", "mend", "requirement", "facts", "findings", "notes"}
+)
+"""Keys of plain dicts whose texts may name counts."""
+
+_NO_PEOPLE = r"(?!\s(?:points?|weeks?|days?|months?|years?|minutes?|periods?|draws|chains|columns?|fields?)\b)"
+_WHOLE = re.compile(r"(?<![\w.,\-–/:])(\d{1,3}(?:,\d{3})+|\d+)(?![\w%–/:]|[.,-]\d|-\w)" + _NO_PEOPLE)
+
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_PERCENT = re.compile(r"\d+(?:\.\d+)?\s?%")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disclosure:
+    """The one switch for exports: counts below ``smallest`` are hidden, the others rounded to ``base``.
+
+    Parameters
+    ----------
+    smallest, base : int
+
+    Examples
+    --------
+    >>> Disclosure().sentence("3 of 1,012 courses have no PHQ-9 in 2023-24 (0.3%)")
+    'fewer than 5 of 1,010 courses have no PHQ-9 in 2023-24 (–%)'
+    """
+
+    smallest: int = 5
+    base: int = 5
+
+    def __post_init__(self) -> None:
+        if self.smallest < 1 or self.base < 1:
+            raise DataError(f"smallest {self.smallest}, base {self.base}", accepted="whole numbers of 1 or more")
+
+    @property
+    def note(self) -> str:
+        """One sentence for readers."""
+        return (
+            f"Counts below {self.smallest} are suppressed and all others rounded to the nearest {self.base}; rates of "
+            "suppressed counts are withheld, other rates are whole per cent of rounded counts."
+        )
+
+    def count(self, value: float | None) -> int | None:
+        """A count as it may be shown; None where hidden. Zero is hidden too."""
+        if value is None or not np.isfinite(value) or value < self.smallest:
+            return None
+        return int(self.base * np.floor(value / self.base + 0.5))
+
+    def text(self, value: float | None) -> str:
+        """A count in words."""
+        shown = self.count(value)
+        return f"fewer than {self.smallest}" if shown is None else f"{shown:,}"
+
+    def sentence(self, text: str) -> str:
+        """A sentence with every whole number in it treated as a count; years and codes stay.
+
+        Percentages go where a count beside them is hidden.
+        """
+        shown = _WHOLE.sub(lambda m: m.group(1) if _YEAR.fullmatch(m.group(1)) else self._shown(m.group(1)), text)
+        hidden = shown != text and f"fewer than {self.smallest}" in shown
+        return _PERCENT.sub("–%", shown) if hidden else shown
+
+    def _shown(self, digits: str) -> str:
+        return self.text(float(digits.replace(",", "")))
+
+    def share(self, part: float | None, whole: float | None) -> float | None:
+        """A rate from the counts as shown, whole per cent; None where one is hidden."""
+        a, b = self.count(part), self.count(whole)
+        return None if a is None or b is None else float(np.floor(100 * min(a / b, 1.0) + 0.5) / 100)
+
+    def plain(self, value: Any, key: str = "") -> Any:
+        """A plain value (for JSON) with its counts hidden or rounded, by the names of its keys.
+
+        A dict with a numerator and a denominator has its ``value`` recomputed where that is their ratio.
+        """
+        if isinstance(value, Mapping):
+            out = {k: self.plain(v, str(k)) for k, v in value.items()}
+            top, bottom = value.get("numerator"), value.get("denominator")
+            if top is not None and isinstance(value.get("value"), int | float):
+                ratio = bool(bottom) and abs(float(value["value"]) - float(top) / float(bottom or 1)) < 1e-9
+                if ratio:
+                    out["value"] = self.share(top, bottom)
+                elif float(value["value"]) == float(top):
+                    out["value"] = self.count(top)
+            return out
+        if isinstance(value, list | tuple):
+            return [self.plain(v, key) for v in value]
+        if isinstance(value, str):
+            return self.sentence(value) if key in TEXT_KEYS else value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return self.count(value) if key in COUNT_KEYS or key.startswith("n_") else value
+        return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,7 +139,7 @@ def gather(fit: Fit, answers: Sequence[Answer], *, audit: Mapping[str, Any] | No
         diagnostics=diagnostics_table(fit.verdict),
         method=words.what_was_fitted(design, fit.spec.model, uses=None if fit.is_linear else fit.uses),
         priors=priors_table(fit.priors),
-        limits=words.limits(design, findings, lost / (lost + design.n_obs), audited=bool(seen)),
+        limits=words.limits(design, findings, lost / (lost + design.n_rows), audited=bool(seen)),
         provenance=_provenance(provenance, fit),
     )
 

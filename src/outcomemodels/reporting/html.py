@@ -12,7 +12,9 @@ from typing import Any
 from outcomemodels.errors import FileError, QuestionError
 from outcomemodels.estimands import Answer
 from outcomemodels.fitted import Fit
+from outcomemodels.outcomes.suppression import Disclosure
 from outcomemodels.reporting.content import Report, gather
+from outcomemodels.reporting.disclosing import suppress_report
 
 TEMPLATES = ("report.html.j2", "macros.html.j2", "style.css")
 
@@ -33,7 +35,12 @@ def render(report: Report) -> str:
 
 
 def write_report(
-    fit: Fit, path: str | Path, *, answers: Sequence[Answer], audit: Mapping[str, Any] | None = None
+    fit: Fit,
+    path: str | Path,
+    *,
+    answers: Sequence[Answer],
+    audit: Mapping[str, Any] | None = None,
+    disclosure: Disclosure | None = None,
 ) -> Path:
     """Write the report of a fit, whole or not at all.
 
@@ -46,6 +53,8 @@ def write_report(
         At least one; :func:`outcomemodels.reporting.default_questions` says what to ask when nothing was.
     audit : mapping, optional
         ``AuditReport.to_dict()``; the audit kept with the fit when absent.
+    disclosure : Disclosure, optional
+        Hides small counts and rounds the others in tables and sentences; pictures hold no counts.
 
     Raises
     ------
@@ -61,7 +70,13 @@ def write_report(
         raise FileError(f"no folder {str(path.parent)!r}", mend="make the folder first")
     if not answers:
         raise QuestionError("a report needs at least one answer", mend="ask a question: answers=[ask(fit, Question())]")
-    text = render(gather(fit, answers, audit=audit))
+    if disclosure is None:
+        made = gather(fit, answers, audit=audit)
+    else:
+        seen = disclosure.plain(dict(fit.audit if audit is None else audit))
+        seen = {**seen, "suppression": disclosure.note} if seen else seen
+        made = suppress_report(gather(fit, answers, audit=seen), disclosure)
+    text = render(made)
     handle, part = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -213,9 +213,11 @@ def data_facts(design: Design) -> tuple[tuple[str, str], ...]:
     unit = words.UNITS_WORD.get(design.unit_of_analysis, design.unit_of_analysis)
     facts = [
         ("Outcome", f"{design.outcome} ({design.units}; {words.better(design.direction)})"),
-        ("Rows fitted", f"{design.n_obs:,} {unit}"),
+        ("Rows fitted", f"{design.n_rows:,} {unit}"),
     ]
-    if design.response is not None and design.response.kind != "rows":
+    if design.is_summed:
+        facts.append(("Held as", f"{design.n_obs:,} sums over rows of the same labels; the rows were not kept"))
+    elif design.response is not None and design.response.kind != "rows":
         facts.append(("Courses behind them", f"{design.response.n.sum():,.0f}"))
     if design.dropped:
         facts.append(("Left out", "; ".join(f"{count:,}: {reason}" for reason, count in design.dropped.items())))

@@ -127,9 +127,9 @@ def what_was_fitted(design: Design, spec_model: str, *, uses: frozenset[str] | N
     """The model in words; ``uses`` are the fields a model without a linear form looked at."""
     unit = UNITS_WORD.get(design.unit_of_analysis, design.unit_of_analysis)
     if uses is not None:
-        fitted = f"Model “{spec_model}”, fitted to {design.n_obs:,} {unit}; its own documentation says how it works."
+        fitted = f"Model “{spec_model}”, fitted to {design.n_rows:,} {unit}; its own documentation says how it works."
         return fitted, f"It looks at {listed([plain(n) for n in sorted(uses)])}." if uses else "It looks at no field."
-    out = [f"Model “{spec_model}”, fitted to {design.n_obs:,} {unit}: a multilevel regression ({_family(design)})."]
+    out = [f"Model “{spec_model}”, fitted to {design.n_rows:,} {unit}: a multilevel regression ({_family(design)})."]
     fixed = [c.name for c in design.columns if c.parts]
     if fixed:
         out.append(f"Adjusted for {listed([plain(n) for n in fixed])}, each centred at its average.")
@@ -149,7 +149,11 @@ def _family(design: Design) -> str:
     kind = "" if design.response is None else design.response.kind
     if design.family == "binomial":
         return "binomial outcome, logit link"
-    return "normal outcome, group means with their n and SD" if kind == "cells" else "normal outcome"
+    return (
+        "normal outcome, group means with their n and SD"
+        if kind == "cells" and not design.is_summed
+        else "normal outcome"
+    )
 
 
 def limits(

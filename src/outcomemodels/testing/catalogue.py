@@ -65,6 +65,10 @@ CHECKS: tuple[Check, ...] = (
         static_checks.info_is_honest,
         static_checks.says_its_story_with_units,
         static_checks.asks_for_no_more_than_it_says,
+    ),
+    *_checks(
+        "static",
+        _BUILT[:2],
         static_checks.survives_json,
         static_checks.priors_are_pure,
         static_checks.default_priors_ignore_n,

@@ -64,8 +64,8 @@ def level_order_does_not_matter(subject: Subject) -> None:
 def outcome_units_do_not_matter(subject: Subject) -> None:
     """With the outcome in other units everything follows, and the log density shifts by one constant."""
     case = subject.main
-    if case.design.family != "gaussian" or case.design.response is None:
-        raise NotApplicableError("the outcome is counted, it has no unit")
+    if case.design.kind != "continuous" or case.design.family != "gaussian" or case.design.targets:
+        raise NotApplicableError("the outcome is counted or ordered, or there are several: it has no one unit")
     if case.world.spec.priors:
         raise NotApplicableError("the world sets priors by hand, in the unit it has")
     factor, shift = 0.25, 7.0

@@ -130,7 +130,7 @@ class Subject:
         try:
             return worlds_for(self.model.info, seed=self.seed)
         except NoWorldError as none:
-            raise NotApplicableError(str(none)) from none
+            raise CheckFailedError(str(none)) from none
 
     @cached_property
     def larger(self) -> Case:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcomemodels.design import Column, Design, Factor, Number
+from outcomemodels.design import Column, Design, Factor, Number, Response
 from outcomemodels.schema import Facet
 
 IntArray = NDArray[np.int64]
@@ -92,15 +92,29 @@ def in_number_units(design: Design, factor: float) -> Design:
 
 
 def nudged_outcome(design: Design, seed: int = 1) -> Design:
-    """Another outcome for every row, nearly the same; the scale stays."""
+    """Another outcome for every row, nearly the same; the scale stays. Sessions until dropping out stay too."""
     response = design.response
     assert response is not None
     rng = np.random.default_rng(seed)
-    if response.kind == "counts":
-        y = np.where(response.y > 0, response.y - 1, response.y + 1)
-        return replace(design, response=replace(response, y=np.minimum(y, response.n)))
+
+    def nudged(response: Response, kind: str, levels: tuple[str, ...], spread: float) -> Response:
+        if kind == "sessions":
+            return response
+        if kind == "ordered":
+            return replace(response, y=(response.y + 1) % len(levels))
+        if response.kind == "counts":
+            y = np.where(response.y > 0, response.y - 1, response.y + 1)
+            return replace(response, y=np.minimum(y, response.n))
+        return replace(response, y=response.y + 1e-3 * spread * rng.normal(size=len(response.y)))
+
+    targets = {
+        n: replace(t, response=nudged(t.response, t.kind, t.levels, t.scale.spread)) for n, t in design.targets.items()
+    }
+    first = next(iter(targets.values())).response if targets else None
     return replace(
-        design, response=replace(response, y=response.y + 1e-3 * design.scale.spread * rng.normal(size=design.n_obs))
+        design,
+        response=first or nudged(response, design.kind, design.levels, design.scale.spread),
+        targets=targets,
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from outcomemodels.data.columns import from_columns
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.data.simulate import SDS, Truth, counted_world, crossed_world
+from outcomemodels.data.simulate_kinds import dropout_world, growth_world, rated_world
 from outcomemodels.plugin import Facet, ModelInfo
 from outcomemodels.schema import Direction, Field, Grain, Kind, Occasion, Schema, Statistic
 from outcomemodels.spec import ModelSpec
@@ -81,10 +82,9 @@ def worlds_for(info: ModelInfo, *, sizes: Mapping[str, int] = SMALL, seed: int =
         Where the needs go beyond the built-in worlds; hand your own to ``check_model(…, worlds=…)``.
     """
     needs = info.needs
-    if isinstance(needs.outcome, Mapping):
-        raise NoWorldError("no built-in world has several responses; pass worlds=(World(…),)")
-    if needs.min_occasions > 1:
-        raise NoWorldError(f"no built-in world has {needs.min_occasions} occasions; pass worlds=(World(…),)")
+    other = _world_of_another_kind(info, large=sizes["clients"] > SMALL["clients"], seed=seed)
+    if other is not None:
+        return (other,)
     odd = [f for f in needs.facets if Facet(f) not in (*FIELDS.values(), Facet.CLIENT)]
     if odd:
         raise NoWorldError(f"no built-in world has a field of facet {', '.join(odd)}; pass worlds=(World(…),)")
@@ -211,6 +211,35 @@ def counts_worlds(fields: tuple[str, ...], *, seed: int = 1) -> list[World]:
         rows_of=binary,
     )
     return [binary, counts]
+
+
+def _world_of_another_kind(info: ModelInfo, *, large: bool, seed: int) -> World | None:
+    """A world of scores in time, of ordered ratings or of change with dropping out, where that is what is needed."""
+    needs = info.needs
+    if isinstance(needs.outcome, Mapping):
+        fields = {"continuous": "change", "sessions": "sessions"}
+        if sorted(needs.outcome.values()) != sorted(fields):
+            raise NoWorldError("no built-in world has these responses; pass worlds=(World(…),)")
+        data, _ = dropout_world(seed, clients=600 if large else 60, therapists=12 if large else 5, planned=6)
+        pairs = tuple((name, fields[kind]) for name, kind in needs.outcome.items())
+        spec = ModelSpec(outcome=pairs[0][1], outcomes=pairs)
+    elif needs.min_occasions > 1 and "continuous" in needs.outcome:
+        data, _ = growth_world(
+            seed,
+            clients=150 if large else 30,
+            therapists=10 if large else 5,
+            occasions=max(needs.min_occasions, 5 if large else 3),
+        )
+        spec = ModelSpec(outcome="symptoms")
+    elif needs.outcome == ("ordered",):
+        data, _ = rated_world(seed, clients=600 if large else 120, therapists=12 if large else 5)
+        spec = ModelSpec(outcome="mood")
+    else:
+        return None
+    lacking = {Facet(f) for f in needs.facets} - {f.facet for f in data.schema.fields}
+    if lacking:
+        raise NoWorldError(f"no built-in world of this outcome has {', '.join(lacking)}; pass worlds=(World(…),)")
+    return World(name=data.schema.name, data=data, spec=spec, role="least")
 
 
 # -- parts -------------------------------------------------------------------------------------------------------

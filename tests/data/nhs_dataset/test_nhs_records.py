@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -12,7 +14,9 @@ import outcomemodels as om
 from data.nhs_dataset.small_folder import TABLES, write_folder
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.data.nhs_dataset.quality import quality_of
-from outcomemodels.errors import DataError, FileError
+from outcomemodels.errors import DataError, FileError, SchemaError
+from outcomemodels.outcomes.contact_rule import contact_rule
+from outcomemodels.outcomes.rules import nhs_rule
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def test_persons_and_repeat_referrals(row):
     assert row["PW1", "employment"] == "unemployed, seeking work"
     assert row["PW3", "employment"] == "employed"
     assert row["PW1", "deprivation"] == 3
-    assert row["PW1", "years_since_onset"] == pytest.approx(2, abs=0.01)
+    assert row["PW1", "chronicity"] == "2 to 5 years"
 
 
 def test_contacts_are_counted_once_and_only_treatment(row):
@@ -172,3 +176,47 @@ def test_referrals_alone_are_a_dataset(tmp_path):
     found = om.read_nhs_dataset(only)
     assert found.n == 3
     assert any("no table IDS201CareContact" in n for n in found.schema.notes)
+
+
+def test_another_contact_rule(tmp_path):
+    folder = write_folder(tmp_path / "x")
+    strict = replace(contact_rule(), version="ours", unplanned_attended=False, treated=("02", "05"))
+    found = om.read_nhs_dataset(folder, contacts=strict).to_frame().set_index("course")
+    assert found.loc["PW1", "sessions"] == 1
+    with pytest.raises(SchemaError, match="see nobody"):
+        replace(contact_rule(), version="ours", treated=("06",))
+    with pytest.raises(SchemaError, match="no contact rule"):
+        contact_rule("nhs-9")
+
+
+def test_another_outcome_rule(tmp_path):
+    folder = write_folder(tmp_path / "x")
+    rule = nhs_rule().variant("depression-only", recovery_needs="depression", caseness={"phq9": 13})
+    found = om.read_nhs_dataset(folder, rule=rule).to_frame().set_index("course")
+    assert found.loc["PW1", "recovered"] == "yes"
+
+
+def test_tables_that_belong_to_nothing_are_refused(tmp_path):
+    other = TABLES["IDS603PresentingComplaints"].replace("PW", "Q")
+    folder = write_folder(tmp_path / "x", IDS603PresentingComplaints=other)
+    with pytest.raises(DataError, match="none of 5 rows of IDS603"):
+        om.read_nhs_dataset(folder)
+    found = om.read_nhs_dataset(folder, damaged="skip")
+    assert any("none of 5 rows" in n for n in found.schema.notes)
+
+
+@pytest.mark.parametrize("how", ["semicolons", "quotes", "windows", "byte order mark", "blank lines", "dates"])
+def test_spellings_of_csv(tmp_path, how):
+    text = TABLES["IDS101Referral"]
+    cells = [line.split(",") for line in text.strip().split("\n")]
+    changed = {
+        "semicolons": text.replace(",", ";"),
+        "quotes": "\n".join(",".join(f'"{c}"' for c in row) for row in cells),
+        "windows": text.replace("\n", "\r\n"),
+        "byte order mark": "\ufeff" + text,
+        "blank lines": text.replace("\n", "\n\n"),
+        "dates": text.replace("2021-01-01", "01/01/2021").replace("2021-02-01", "20210201"),
+    }[how]
+    one = om.read_nhs_dataset(write_folder(tmp_path / "a")).to_frame()
+    other = om.read_nhs_dataset(write_folder(tmp_path / "b", IDS101Referral=changed)).to_frame()
+    pd.testing.assert_frame_equal(one, other)

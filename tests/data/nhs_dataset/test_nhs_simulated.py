@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import outcomemodels as om
 from outcomemodels.data.nhs_simulation.simulate import simulate_nhs
+from outcomemodels.errors import DataError
 
 
 def differences(folder) -> dict[str, int]:
@@ -53,3 +56,24 @@ def test_every_flag_of_every_referral(tmp_path, version, dirty, kind):
     found = differences(folder)
     assert len(found) > 25
     assert {name: n for name, n in found.items() if n} == {}
+
+
+def test_deprivation_by_neighbourhood(tmp_path):
+    simulate_nhs(tmp_path / "ids", referrals=300, seed=4)
+    found = om.read_nhs_dataset(tmp_path / "ids", deprivation=tmp_path / "ids" / "linked" / "lsoa_imd.parquet")
+    decile = found.values("deprivation")
+    assert np.isfinite(decile).all()
+    assert set(decile) <= set(range(1, 11))
+    with pytest.raises(DataError, match="lacks a column"):
+        om.read_nhs_dataset(tmp_path / "ids", deprivation={"area": ["a"], "decile": [1]})
+
+
+def test_the_order_of_rows_does_not_matter(tmp_path):
+    simulate_nhs(tmp_path / "ids", referrals=600, seed=5)
+    (tmp_path / "mixed").mkdir()
+    rng = np.random.default_rng(1)
+    for file in (tmp_path / "ids").glob("IDS*.parquet"):
+        table = pq.read_table(file)
+        pq.write_table(table.take(pa.array(rng.permutation(table.num_rows))), tmp_path / "mixed" / file.name)
+    one, other = (om.read_nhs_dataset(tmp_path / f).to_frame().set_index("course") for f in ("ids", "mixed"))
+    pd.testing.assert_frame_equal(one, other.loc[one.index], check_names=False)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from outcomemodels.data.nhs_dataset.read import read_nhs_records
 from outcomemodels.data.nhs_simulation.simulate import simulate_nhs
 from outcomemodels.data.nhs_simulation.truth import load_truth
 
@@ -127,3 +128,12 @@ def test_verdicts_follow_the_published_rules(tmp_path: Path) -> None:
     assert set(own["problem_recorded"]) <= {
         *("PTSD", "Social phobia", "Panic disorder", "Agoraphobia", "Obsessive-compulsive disorder", "Health anxiety")
     }
+
+
+def test_derived_fields_are_what_the_reader_derives(tmp_path: Path) -> None:
+    simulate_nhs(tmp_path / "w", referrals=1500, seed=3, derived=True)
+    found = {d.field: d for d in read_nhs_records(tmp_path / "w").disagreements}
+    assert {"CompletedTreatment_Flag", "Recovery_Flag", "PHQ9_LastScore", "InternetEnabledTherapy_Count"} <= set(found)
+    for field, d in found.items():
+        assert d.compared > 500, field
+        assert d.differ == d.only_theirs == d.only_ours == 0, d.sentence()

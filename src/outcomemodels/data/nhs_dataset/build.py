@@ -16,6 +16,7 @@ from outcomemodels.data.nhs_dataset.contacts import days_between
 from outcomemodels.data.nhs_dataset.dispositions import OUTCOMES, STATES
 from outcomemodels.data.nhs_dataset.fields import (
     CHANGE,
+    CHRONICITY,
     VERDICT,
     YES_NO,
     assessment_fields,
@@ -139,6 +140,7 @@ def _identity(x: Records) -> Columns:
 def _client(x: Records) -> Columns:
     k, p, r = x.clients, x.problems, x.referrals
     onset = days_between(r.onset, r.received) / YEAR
+    known = (onset >= 0) & (onset <= 120)
     problem = text_column(p.code, list(p.codes))
     labels = (*p.labels(), UNSPECIFIED)
     return {
@@ -150,7 +152,7 @@ def _client(x: Records) -> Columns:
         "deprivation": k.deprivation,
         "long_term_condition": _labelled(k.long_term, YES_NO),
         "disability": _labelled(k.disability, YES_NO),
-        "years_since_onset": np.where((onset >= 0) & (onset <= 120), onset, np.nan),
+        "chronicity": _labelled(np.where(known, np.digitize(onset, [0.5, 2, 5]), -1), CHRONICITY),
         "previous_episode": _listed(r.previous, "PrevDiagCondInd"),
         "previous_referrals": _previous(x),
         "problem": text_column(np.where(p.code < 0, len(p.codes), p.code), list(labels)),

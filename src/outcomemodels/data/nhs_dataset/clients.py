@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from outcomemodels.data.nhs_dataset.codes import NO_DAY, Vodim, clean, code_lists, long_term_conditions, numbers
 from outcomemodels.data.nhs_dataset.codes import translate as translated
-from outcomemodels.data.nhs_dataset.keys import hash_text
+from outcomemodels.data.nhs_dataset.keys import Lookup, hash_text
 from outcomemodels.data.nhs_dataset.referrals import Referrals
 from outcomemodels.data.nhs_dataset.source import LINKS, SUBMISSION, Batch, IntArray, ReferralIndex, Source
 from outcomemodels.data.nhs_dataset.visits import Contacts
+from outcomemodels.data.tables import Limits, open_table
+from outcomemodels.errors import DataError
 
 YEAR = 365.25
 CROWD = 1000
@@ -34,7 +36,7 @@ class Clients:
     gender_list : str
         Official list of ``gender``: "GenderIdentity" or "Gender".
     deprivation : ndarray of float
-        IMD decile, 1 most deprived, where the extract has ``IMD_Decile``.
+        IMD decile, 1 most deprived, from a look-up of LSOA, else from ``IMD_Decile`` of the extract.
     long_term, disability : ndarray of int
         1 yes, 0 none stated, -1 nothing recorded.
     """
@@ -73,10 +75,66 @@ class Rows:
         return row, found[row]
 
 
-def read_clients(source: Source, r: Referrals, index: ReferralIndex, c: Contacts) -> Clients:
+@dataclass(frozen=True, slots=True)
+class Deciles:
+    """Deprivation decile by neighbourhood: hashes of LSOA codes, and a decile from 1 (most deprived) to 10 for each."""
+
+    lsoa: Lookup
+    decile: NDArray[np.float64]
+
+    def of(self, lsoa: Any) -> NDArray[np.float64]:
+        """Decile of each row of an LSOA column; NaN where it is not listed."""
+        return np.append(self.decile, np.nan)[self.lsoa.find(hash_text(lsoa))]
+
+
+def deciles_from(table: Any) -> Deciles:
+    """Read a look-up table with one column of LSOA codes and one of deciles.
+
+    Parameters
+    ----------
+    table : path, frame or mapping of column to values
+        Columns whose names begin with "lsoa" and hold "decile"; case does not count.
+
+    Raises
+    ------
+    DataError
+        If a column is missing or a decile is none of 1 to 10.
+    """
+    import pyarrow as pa
+
+    if isinstance(table, Mapping):
+        columns = {str(k): np.asarray(v, dtype=object) for k, v in table.items()}
+    else:
+        columns = open_table(table, wanted=None, text=(), limits=Limits()).arrays()
+    names = {name.lower(): name for name in columns}
+    code = next((n for low, n in names.items() if low.startswith("lsoa")), None)
+    tenth = next((n for low, n in names.items() if "decile" in low), None)
+    if code is None or tenth is None:
+        raise DataError(
+            "the look-up of deprivation lacks a column", table="deprivation", rows=list(columns),
+            accepted="one column beginning with 'lsoa' and one with 'decile' in its name",
+        )  # fmt: skip
+    try:
+        decile = np.asarray(columns[tenth], dtype=np.float64)
+    except (TypeError, ValueError):
+        decile = np.full(len(columns[tenth]), np.nan)
+    wrong = np.flatnonzero(~np.isin(decile, np.arange(1, 11)))
+    if len(wrong):
+        raise DataError(
+            f"{len(wrong)} deciles are none", table="deprivation", column=tenth,
+            rows=[f"row {i + 1}: {columns[tenth][i]}" for i in wrong[:6]], accepted="whole numbers from 1 to 10",
+        )  # fmt: skip
+    keys = hash_text(pa.array([None if v is None else str(v) for v in columns[code].tolist()], pa.string()))
+    _, first = np.unique(keys, return_index=True)
+    return Deciles(Lookup(keys[first]), decile[first])
+
+
+def read_clients(
+    source: Source, r: Referrals, index: ReferralIndex, c: Contacts, deciles: Deciles | None = None
+) -> Clients:
     """Read client modifiers; of several records the one in force at receipt of the referral, else the next one."""
     rows = Rows(r, index)
-    age, gender, ethnicity, deprivation = _people(source, r, rows)
+    age, gender, ethnicity, deprivation = _people(source, r, rows, deciles)
     identity = source.has("001", "GenderIdentity")
     return Clients(
         age=age,
@@ -93,12 +151,12 @@ def read_clients(source: Source, r: Referrals, index: ReferralIndex, c: Contacts
 
 _PERSON = (
     *("Person_ID", "PersonBirthDate", "Age_RP_StartDate", "Gender", "GenderIdentity", "EthnicCategory"),
-    "IMD_Decile",
+    *("IMD_Decile", "LSOA"),
 )
 
 
 def _people(
-    source: Source, r: Referrals, rows: Rows
+    source: Source, r: Referrals, rows: Rows, deciles: Deciles | None
 ) -> tuple[NDArray[np.float64], IntArray, IntArray, NDArray[np.float64]]:
     born = np.full(r.n, NO_DAY, dtype=np.int32)
     aged, decile = np.full(r.n, np.nan), np.full(r.n, np.nan)
@@ -113,6 +171,9 @@ def _people(
         birth = source.day("001", "PersonBirthDate", batch, where)
         years = numbers(batch["Age_RP_StartDate"], 0, 120)[0] if "Age_RP_StartDate" in batch else np.full(n, np.nan)
         tenth = numbers(batch["IMD_Decile"], 1, 10)[0] if "IMD_Decile" in batch else np.full(n, np.nan)
+        if deciles is not None and "LSOA" in batch:
+            listed = deciles.of(batch["LSOA"])
+            tenth = np.where(np.isfinite(listed), listed, tenth)
         sex = source.code("001", identity, batch, where)
         group = source.code("001", "EthnicCategory", batch, where)
         by = np.lexsort((row, order[row], of))

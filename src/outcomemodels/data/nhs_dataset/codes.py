@@ -191,7 +191,7 @@ def _number(text: str, low: float, high: float) -> tuple[float, int]:
         value = float(found)
     except ValueError:
         return math.nan, Vodim.INVALID
-    return (value, Vodim.VALID) if low <= value <= high else (math.nan, Vodim.INVALID)
+    return (value, Vodim.VALID) if low <= value <= high and abs(value) < 1e30 else (math.nan, Vodim.INVALID)
 
 
 def days(array: Any) -> tuple[NDArray[np.int32], Classes]:
@@ -249,9 +249,13 @@ def _seconds(text: str) -> int:
 
 def filled(array: Any) -> Classes:
     """VODIM class of identifiers and free text: valid where anything is written."""
-    which, texts = distinct(array)
-    gone = [Vodim.MISSING if clean(t) in _BLANKS else Vodim.VALID for t in texts]
-    return np.array([*gone, Vodim.MISSING], dtype=np.int8)[which]
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    text = array if pa.types.is_string(array.type) else array.cast(pa.string())
+    blank = pc.is_in(pc.utf8_upper(pc.utf8_trim_whitespace(text)), value_set=pa.array(sorted(_BLANKS)))
+    gone = pc.or_(pc.fill_null(blank, True), pc.is_null(text)).to_numpy(zero_copy_only=False)
+    return np.where(gone, np.int8(Vodim.MISSING), np.int8(Vodim.VALID))
 
 
 def distinct(array: Any) -> tuple[NDArray[np.int32], list[str]]:

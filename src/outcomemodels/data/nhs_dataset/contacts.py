@@ -12,10 +12,8 @@ from outcomemodels.data.nhs_dataset.codes import NO_DAY, therapies
 from outcomemodels.data.nhs_dataset.referrals import Referrals
 from outcomemodels.data.nhs_dataset.source import IntArray
 from outcomemodels.data.nhs_dataset.visits import Activities, BoolArray, Contacts, OnlineSessions
+from outcomemodels.outcomes.contact_rule import ContactRule
 
-SEEN = ("01", "02", "03", "05")
-TREATED = ("02", "03", "05")
-ASSESSED = ("01", "03")
 LATEST = np.iinfo(np.int32).max
 
 
@@ -56,14 +54,14 @@ class Course:
         return (self.treated + self.online).astype(np.int32)
 
 
-def course_of(r: Referrals, c: Contacts, a: Activities, online: OnlineSessions) -> Course:
+def course_of(r: Referrals, c: Contacts, a: Activities, online: OnlineSessions, rule: ContactRule) -> Course:
     """Count contacts between referral and discharge; follow-up and employment-support contacts are no treatment."""
     n = r.n
-    support = employment_support(c, a)
+    support = employment_support(c, a, rule) if rule.employment_excluded else np.zeros(c.n, dtype=bool)
     inside = within_course(r, c.referral, c.day)
-    seen = c.attended & inside & c.is_kind(*SEEN) & ~support
-    treatment = seen & c.is_kind(*TREATED)
-    ok = within_course(r, online.referral, online.day)
+    seen = c.attended & inside & c.is_kind(rule.seen) & ~support
+    treatment = seen & c.is_kind(rule.treated)
+    ok = within_course(r, online.referral, online.day) & rule.online_counts
     session_of = np.concatenate([c.referral[treatment], online.referral[ok]])
     session_day = np.concatenate([c.day[treatment], online.day[ok]])
     first, second, last = _first_second_last(session_of, session_day, n)
@@ -79,7 +77,7 @@ def course_of(r: Referrals, c: Contacts, a: Activities, online: OnlineSessions) 
         online=_count(online.referral[ok], n),
         minutes=np.where(timed > 0, minutes, np.nan),
         first_seen=_least(c.referral[seen], c.day[seen], n),
-        assessed=_least(c.referral[seen & c.is_kind(*ASSESSED)], c.day[seen & c.is_kind(*ASSESSED)], n),
+        assessed=_least(c.referral[seen & c.is_kind(rule.assessed)], c.day[seen & c.is_kind(rule.assessed)], n),
         first=first,
         second=second,
         last=last,
@@ -88,7 +86,7 @@ def course_of(r: Referrals, c: Contacts, a: Activities, online: OnlineSessions) 
     )
 
 
-def employment_support(c: Contacts, a: Activities) -> BoolArray:
+def employment_support(c: Contacts, a: Activities, rule: ContactRule) -> BoolArray:
     """Contacts with an employment adviser: so typed, or with no other coded activity, dims (contact,)."""
     coded = a.therapy >= 0
     is_support = therapies().support[np.maximum(a.therapy, 0)] & coded
@@ -96,7 +94,7 @@ def employment_support(c: Contacts, a: Activities) -> BoolArray:
     other = np.zeros(c.n, dtype=bool)
     some[a.contact[is_support]] = True
     other[a.contact[coded & ~is_support]] = True
-    return c.is_kind("10") | (some & ~other)
+    return c.is_kind(rule.employment) | (some & ~other)
 
 
 def within_course(r: Referrals, referral: IntArray, day: IntArray) -> BoolArray:

@@ -12,6 +12,7 @@ from outcomemodels.data.nhs_dataset.treatment import BASES, PATHWAYS
 from outcomemodels.schema import Direction, Established, Facet, Field, Kind, Occasion
 
 YES_NO = ("no", "yes")
+CHRONICITY = ("under 6 months", "6 months to 2 years", "2 to 5 years", "5 years or more")
 VERDICT = ("no", "yes", "not applicable", "not assessed")
 CHANGE = ("deteriorated", "no reliable change", "improved", "not assessed")
 ADMIN, SELF, JUDGED = Established.SERVICE_CODE, Established.SELF_REPORT_SCREEN, Established.SERVICE_CODE
@@ -51,13 +52,14 @@ def identity_fields() -> tuple[Field, ...]:
         _field("commissioner", s, Kind.CATEGORICAL, f"{_R}.OrgIDComm"),
         _field("referral_source", s, Kind.CATEGORICAL, f"{_R}.SourceOfReferralMH (v2.0) or SourceOfReferralIAPT (v2.1)",
                levels=labels_of("SourceOfReferralIAPT")),
-        _field("data_set_version", s, Kind.ORDERED, "IDS000Header.DatSetVer of the latest submission, else by date: "
-               "2.1 "
-               "from April 2022", levels=("2.0", "2.1")),
+        _field("data_set_version", Facet.TIME, Kind.ORDERED, "IDS000Header.DatSetVer of the latest submission, else "
+               "by date: 2.1 from April 2022", levels=("2.0", "2.1")),
         _field("medium", s, Kind.CATEGORICAL, f"{_C}.ConsMediumUsed or ConsMechanism: most frequent over treatment "
-               "contacts", levels=labels_of("ConsMechanism")),
+               "contacts", occasion=Occasion.DURING,
+               levels=labels_of("ConsMechanism")),
         _field("therapy_mode", s, Kind.CATEGORICAL, f"{_C}.CareContPatientTherMode: most frequent over treatment "
                f"contacts",
+               occasion=Occasion.DURING,
                levels=labels_of("CareContPatientTherMode")),
         _field("received", Facet.TIME, d, f"{_R}.ReferralRequestReceivedDate", occasion=Occasion.START),
         _field("year", Facet.TIME, Kind.ORDERED, f"{_R}.ReferralRequestReceivedDate: financial year from 1 April",
@@ -87,12 +89,12 @@ def client_fields(gender_list: str) -> tuple[Field, ...]:
         _field("employment", c, k, "IDS004EmpStatus.EmployStatus in force at receipt, else the next", SELF,
                levels=labels_of("EmployStatus"), missing=missing_of("EmployStatus")),
         _field("medication", c, k, f"{_C}.PsychMed of the first contact that says", SELF, levels=labels_of("PsychMed")),
-        _field("deprivation", c, Kind.CONTINUOUS, "IDS001MPI.IMD_Decile; 1 is most deprived", units="IMD decile", low=1,
+        _field("deprivation", c, Kind.CONTINUOUS, "IDS001MPI.LSOA by look-up, else IMD_Decile; 1 is most deprived",
+               units="IMD decile", low=1,
                high=10),
         _field("long_term_condition", c, k, "IDS602LongTermCondition.LongTermCondition", SELF, levels=YES_NO),
         _field("disability", c, k, "IDS007DisabilityType.DisabCode", SELF, levels=YES_NO),
-        _field("years_since_onset", c, Kind.CONTINUOUS, f"{_R}.OnsetDate to receipt", SELF, units="years", low=0,
-               high=120),
+        _field("chronicity", c, Kind.ORDERED, f"{_R}.OnsetDate to receipt", SELF, levels=CHRONICITY),
         _field("previous_episode", c, k, f"{_R}.PrevDiagCondInd", SELF, levels=labels_of("PrevDiagCondInd"),
                missing=missing_of("PrevDiagCondInd")),
         _field("previous_referrals", c, Kind.COUNT, f"{_R}.Person_ID: earlier referrals of the person in this folder",
@@ -119,11 +121,13 @@ def treatment_fields() -> tuple[Field, ...]:
                "else most frequent low-intensity type", typology="treatment"),
         _field("treatment_share", t, Kind.CONTINUOUS, "treatment contacts coded with that type, of those coded",
                units="proportion"),
-        _field("treatment_basis", t, k, f"{_A}.CodeProcAndProcStatus: 75 % rule", levels=(*BASES, "none coded")),
+        _field("treatment_basis", t, k, f"{_A}.CodeProcAndProcStatus: 75 % rule", occasion=Occasion.DURING,
+               levels=(*BASES, "none coded")),
         _field("treatment_types", t, n, f"{_A}.CodeProcAndProcStatus: different types", units="types"),
         _field("pathway", t, k, f"{_A}.CodeProcAndProcStatus by date: the end score reflects the whole way, not its "
                f"last "
-               "step", levels=PATHWAYS),
+               "step", occasion=Occasion.DURING,
+               levels=PATHWAYS),
         _field("sessions", t, n, f"{_SESSIONS}, and IDS205InternetTherLog entries", units="sessions"),
         _field("online_sessions", t, n, "IDS205InternetTherLog: distinct referral, start date and programme",
                units="sessions"),

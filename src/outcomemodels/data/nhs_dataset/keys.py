@@ -94,10 +94,18 @@ class Lookup:
         """Row of each key, dims (wanted,); -1 where there is none."""
         if not len(self.sorted):
             return np.full(len(wanted), -1, dtype=np.int32)
-        distinct, back = np.unique(wanted, return_inverse=True)
-        at = np.minimum(np.searchsorted(self.sorted, distinct), len(self.sorted) - 1)
-        row = np.where((self.sorted[at] == distinct) & (distinct != 0), self.order[at], -1)
-        return np.asarray(row[back], dtype=np.int32)
+        order = np.argsort(wanted)  # sorted needles are found several times faster than scattered ones
+        needles = wanted[order]
+        at = np.minimum(np.searchsorted(self.sorted, needles), len(self.sorted) - 1)
+        row = np.empty(len(wanted), dtype=np.int32)
+        row[order] = np.where((self.sorted[at] == needles) & (needles != 0), self.order[at], -1)
+        return row
+
+
+def distinct_sorted[T: np.generic](values: NDArray[T]) -> NDArray[T]:
+    """Distinct values in order; on millions of rows several times faster than ``np.unique``."""
+    held = np.sort(values)
+    return np.asarray(held[np.append(True, held[1:] != held[:-1])[: len(held)]])
 
 
 def latest(keys: Hashes, order: NDArray[np.float64]) -> NDArray[np.int64]:

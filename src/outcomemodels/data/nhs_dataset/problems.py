@@ -110,6 +110,7 @@ def read_problems(source: Source, index: ReferralIndex, n: int) -> Problems:
         if not with_validated:
             valid = raw
         known = (referral >= 0) & ((valid >= 0) | (raw >= 0))
+        source.matched("603", referral >= 0)
         source.count("descriptor rows that belong to no referral, left out", int((referral < 0).sum()))
         one = {
             "referral": referral, "code": np.where(valid >= 0, valid, raw), "validated": valid >= 0,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcomemodels.data.nhs_dataset.codes import Classes, Vodim
-from outcomemodels.outcomes.suppression import Suppressed, suppress
+from outcomemodels.outcomes.suppression import Disclosure, Suppressed, suppress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +84,30 @@ class DataQuality:
             return (float("nan"),) * 3
         return float(share.min()), float(np.median(share)), float(share.max())
 
+    def to_dict(self, *, disclosure: Disclosure | None = None) -> dict[str, Any]:
+        """Plain dict for JSON: fields, what happened to records, notes; suppressed where a rule is given."""
+        rows = self._frame(disclosure).to_dict("records")
+        facts = dict(self.facts) if disclosure is None else {k: disclosure.count(v) for k, v in self.facts.items()}
+        notes = [n if disclosure is None else disclosure.sentence(n) for n in self.notes]
+        clean = [{str(k): None if v != v else v for k, v in row.items()} for row in rows]
+        return {"fields": clean, "facts": facts, "notes": notes}
+
+    def to_text(self, *, disclosure: Disclosure | None = None) -> str:
+        """The table of fields and what happened to records, for the terminal."""
+        frame = self._frame(disclosure)
+        numbers = [c for c in frame.columns if c not in ("field", "provider")]
+        shown = frame.assign(**{c: [_shown(v, c) for v in frame[c]] for c in numbers})
+        lines = ["Data quality by field, rows in the NHS's classes:", shown.to_string(index=False)]
+        lines += [f"{what}: {n:,}" if disclosure is None else f"{what}: {disclosure.text(n)}"
+                  for what, n in self.facts.items() if n]  # fmt: skip
+        lines += [] if disclosure is None else [disclosure.note]
+        return "\n".join(lines)
+
+    def _frame(self, disclosure: Disclosure | None) -> pd.DataFrame:
+        if disclosure is None:
+            return self.table()
+        return self.export(smallest=disclosure.smallest, base=disclosure.base).to_pandas()
+
     def _columns(self, by_provider: bool) -> dict[str, Any]:
         counts = self.counts if by_provider else self.counts.sum(axis=1, keepdims=True)
         names = self.providers if by_provider else ("all",)
@@ -133,6 +157,12 @@ class DataQuality:
             facts=raw["facts"],
             notes=tuple(raw["notes"]),
         )
+
+
+def _shown(value: float, column: str) -> str:
+    if value != value:
+        return "–"
+    return f"{value:.1f}" if column == "valid_percent" else f"{value:,.0f}"
 
 
 def quality_from(tally: Tally, providers: Sequence[str], facts: Mapping[str, int], notes: Sequence[str]) -> DataQuality:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.data.nhs_dataset.build import dataset_of
+from outcomemodels.data.nhs_dataset.clients import deciles_from
 from outcomemodels.data.nhs_dataset.exclusions import excluded
 from outcomemodels.data.nhs_dataset.flags import Disagreement
 from outcomemodels.data.nhs_dataset.quality import ATTRIBUTE, DataQuality, quality_from
@@ -19,6 +20,7 @@ from outcomemodels.data.nhs_dataset.source import Source
 from outcomemodels.data.nhs_dataset.tables import find_tables, is_nhs_folder
 from outcomemodels.data.nhs_dataset.therapists import Memberships
 from outcomemodels.errors import DataError
+from outcomemodels.outcomes.contact_rule import VERSIONS, ContactRule, contact_rule
 from outcomemodels.outcomes.instruments import InstrumentSet, instruments
 from outcomemodels.outcomes.rules import OutcomeRule, ReferralScores, RuleResult, nhs_rule
 
@@ -71,8 +73,10 @@ def read_nhs_dataset(
     folder: str | Path,
     *,
     rule: OutcomeRule | str = "nhs-2.1",
+    contacts: ContactRule | None = None,
     measures: InstrumentSet | None = None,
     exclusions: Any = None,
+    deprivation: Any = None,
     assessments: bool = True,
     damaged: Literal["refuse", "skip"] = "refuse",
     progress: bool = False,
@@ -88,10 +92,14 @@ def read_nhs_dataset(
         Holds ``IDS101Referral`` and as many of the other tables as there are, as .csv, .csv.gz or .parquet.
     rule : OutcomeRule or str
         Outcome rule of the verdict fields.
+    contacts : ContactRule, optional
+        Which contacts are attended and treatment; the one of the outcome rule's version when absent.
     measures : InstrumentSet, optional
         Instruments and their SNOMED concepts; the shipped set when absent.
     exclusions : path, frame or mapping, optional
         Known breaks: columns ``provider``, ``from``, ``to``, ``reason``. Referrals received in them are left out.
+    deprivation : path, frame or mapping, optional
+        Look-up from LSOA to IMD decile: a column beginning with "lsoa", one with "decile" in its name.
     assessments : bool
         Whether the long table of scores is kept (about 40 bytes a score).
     damaged : {"refuse", "skip"}
@@ -119,8 +127,10 @@ def read_nhs_dataset(
     return read_nhs_records(
         folder,
         rule=rule,
+        contacts=contacts,
         measures=measures,
         exclusions=exclusions,
+        deprivation=deprivation,
         assessments=assessments,
         damaged=damaged,
         progress=progress,
@@ -131,8 +141,10 @@ def read_nhs_records(
     folder: str | Path,
     *,
     rule: OutcomeRule | str = "nhs-2.1",
+    contacts: ContactRule | None = None,
     measures: InstrumentSet | None = None,
     exclusions: Any = None,
+    deprivation: Any = None,
     assessments: bool = True,
     damaged: Literal["refuse", "skip"] = "refuse",
     progress: bool = False,
@@ -148,9 +160,11 @@ def read_nhs_records(
         raise DataError(f"damaged={damaged!r}", accepted="refuse, skip")
     known = instruments() if measures is None else measures
     chosen = nhs_rule(rule, measures=measures) if isinstance(rule, str) else rule
+    counted = contacts or contact_rule(chosen.version if chosen.version in VERSIONS else VERSIONS[-1])
+    deciles = None if deprivation is None else deciles_from(deprivation)
     tables, notes = find_tables(folder, damaged=damaged)
     source = Source(tables=tables, damaged=damaged, progress=progress, notes=notes)
-    found = read_records(source, instruments=known, rule=chosen)
+    found = read_records(source, instruments=known, rule=chosen, contact_rule=counted, deciles=deciles)
     gone, reasons = _exclude(found, exclusions)
     disagreements = found.disagreements()
     said = [*source.notes, *reasons, found.dispositions.sentence()]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcomemodels.data.nhs_dataset.clients import Clients, read_clients
+from outcomemodels.data.nhs_dataset.clients import Clients, Deciles, read_clients
 from outcomemodels.data.nhs_dataset.codes import NO_DAY, Vocabulary
 from outcomemodels.data.nhs_dataset.contacts import Course, course_of, within_course
 from outcomemodels.data.nhs_dataset.dispositions import Dispositions, dispositions_of
@@ -27,6 +27,7 @@ from outcomemodels.data.nhs_dataset.therapists import (
 )
 from outcomemodels.data.nhs_dataset.treatment import Treatment, medium_of, treatment_of
 from outcomemodels.data.nhs_dataset.visits import Contacts, read_activities, read_contacts, read_online
+from outcomemodels.outcomes.contact_rule import ContactRule
 from outcomemodels.outcomes.criteria import Flag, ReliableChange
 from outcomemodels.outcomes.instruments import InstrumentSet
 from outcomemodels.outcomes.rules import OutcomeRule, ReferralScores, RuleResult, apply_rule
@@ -86,22 +87,30 @@ class Records:
         return compare(self.referrals.flags, _ours(self), self.referrals.course)
 
 
-def read_records(source: Source, *, instruments: InstrumentSet, rule: OutcomeRule) -> Records:
+def read_records(
+    source: Source,
+    *,
+    instruments: InstrumentSet,
+    rule: OutcomeRule,
+    contact_rule: ContactRule,
+    deciles: Deciles | None = None,
+) -> Records:
     """Read and derive everything, table by table."""
     read_header(source)
     r, index = read_referrals(source)
     people = Vocabulary()
-    contacts = read_contacts(source, index)
+    contacts = read_contacts(source, index, contact_rule)
     activities = read_activities(source, index, contacts, people)
     online = read_online(source, index, people)
-    course = course_of(r, contacts, activities, online)
+    course = course_of(r, contacts, activities, online, contact_rule)
     therapists = memberships_of(r, contacts, activities, online, course, people)
     qualified = read_qualifications(source, therapists, people, r.providers)
     main = therapists.ranked(0, r.n)[0]
     treatment = treatment_of(contacts, activities, course, r.n)
     scores = read_scores(source, index, contacts, activities, instruments)
     problems = read_problems(source, index, r.n)
-    inside = in_course(r, contacts, scores)
+    source.check_links()
+    inside = in_course(r, contacts, scores, contact_rule)
     source.count("scores after discharge, before receipt or at follow-up; no outcomes", int((~inside).sum()))
     source.count("scores whose order within a day is not known", ties(scores, inside))
     return Records(
@@ -112,7 +121,7 @@ def read_records(source: Source, *, instruments: InstrumentSet, rule: OutcomeRul
         main_therapist=main,
         qualification=qualification_on(qualified, main, course.first),
         problems=problems,
-        clients=read_clients(source, r, index, contacts),
+        clients=read_clients(source, r, index, contacts, deciles),
         dispositions=dispositions_of(r, course),
         scores=scores,
         inside=inside,
@@ -122,12 +131,12 @@ def read_records(source: Source, *, instruments: InstrumentSet, rule: OutcomeRul
     )
 
 
-def in_course(r: Referrals, c: Contacts, s: Scores) -> NDArray[np.bool_]:
+def in_course(r: Referrals, c: Contacts, s: Scores, rule: ContactRule) -> NDArray[np.bool_]:
     """Scores that can be first or last: between receipt and discharge, not at a follow-up contact.
 
     Scores of missed contacts and of employment-support contacts count, as they do nationally.
     """
-    follow_up = np.append(c.is_kind("06"), False)[s.contact]
+    follow_up = np.append(c.is_kind(rule.follow_up), False)[s.contact]
     return np.asarray(within_course(r, s.referral, s.day) & ~follow_up)
 
 

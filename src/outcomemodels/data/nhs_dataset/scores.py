@@ -142,6 +142,7 @@ def _in_contacts(
         where = index.provider_of(np.append(contacts.referral, np.int32(-1))[contact])
         which, score = _measured(source, "607", batch, where, tools)
         known = (contact >= 0) & (which >= 0) & np.isfinite(score)
+        source.matched("607", contact >= 0)
         source.count("scores that belong to no contact, left out", int((contact < 0).sum()))
         activity.append(row[known])
         measure.append(which[known].astype(np.int8))
@@ -182,6 +183,7 @@ def _at_referrals(source: Source, index: ReferralIndex, tools: Tools) -> dict[st
             at, texts = distinct(batch["UniqueID_IDS606"])
             uid = np.array([*(plain_number(t) for t in texts), 0.0])[at]
         known = (referral >= 0) & (which >= 0) & np.isfinite(score) & (day != NO_DAY)
+        source.matched("606", referral >= 0)
         source.count("scores that belong to no referral, left out", int((referral < 0).sum()))
         source.count("scores without a date, left out", int(((referral >= 0) & (day == NO_DAY)).sum()))
         rows: dict[str, Any] = {

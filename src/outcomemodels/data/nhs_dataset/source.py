@@ -16,6 +16,7 @@ from outcomemodels.data.nhs_dataset.keys import Hashes, Lookup, hash_text, withi
 from outcomemodels.data.nhs_dataset.names import TABLES
 from outcomemodels.data.nhs_dataset.quality import Tally
 from outcomemodels.data.nhs_dataset.tables import Table, batches
+from outcomemodels.errors import DataError
 
 IntArray = NDArray[np.int32]
 Batch = dict[str, Any]
@@ -32,7 +33,7 @@ class Source:
     ----------
     tables : mapping of number to Table
     damaged : {"refuse", "skip"}
-    tally, facts, notes
+    tally, facts, notes, linked
         Grow while tables stream by.
     months : mapping of submission to (order, version)
         From the header table.
@@ -42,6 +43,7 @@ class Source:
     tables: Mapping[str, Table]
     damaged: str
     progress: bool = False
+    linked: dict[str, tuple[int, int]] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     facts: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -79,6 +81,33 @@ class Source:
     def count(self, what: str, n: int) -> None:
         """Add to the number of rows or records something happened to."""
         self.facts[what] = self.facts.get(what, 0) + int(n)
+
+    def matched(self, number: str, found: NDArray[np.bool_]) -> None:
+        """Note how many rows of a table found what they belong to."""
+        rows, hits = self.linked.get(number, (0, 0))
+        self.linked[number] = (rows + len(found), hits + int(found.sum()))
+
+    def check_links(self) -> None:
+        """Refuse a folder in which no row at all of a table belongs to anything read; with "skip", say so.
+
+        Raises
+        ------
+        DataError
+        """
+        for number, (rows, hits) in self.linked.items():
+            if not rows or hits:
+                continue
+            found = f"none of {rows:,} rows of {TABLES[number]} belongs to a referral of this folder"
+            if self.damaged == "skip":
+                self.notes.append(found)
+                continue
+            raise DataError(
+                found,
+                table=TABLES[number],
+                accepted="PathwayID (or ServiceRequestId; CareContactId and CareActId between contacts, activities and "
+                "scores) written alike in both tables",
+                mend="check that both tables are of one extract; damaged='skip' reads the rest",
+            )
 
     def code(self, number: str, name: str, batch: Batch, provider: IntArray) -> IntArray:
         """Codes of a field with an official list (-1 none), counted into the data quality."""
@@ -129,7 +158,7 @@ def plain_number(text: str) -> float:
 
 _OPTIONAL = (
     *("IsLatest", "UsePathway_Flag", "CareContTime", "AssToolCompTime", "UniqueID_IDS603", "UniqueID_IDS606"),
-    *("UniqueID_IDS607", "Validated_PresentingComplaint", "IMD_Decile", "GenderIdentity", "Age_RP_StartDate"),
+    *("UniqueID_IDS607", "Validated_PresentingComplaint", "IMD_Decile", "LSOA", "GenderIdentity", "Age_RP_StartDate"),
     *("OrgIDComm", "IntEnabledTherProg", "SiteIDOfTreat"),
 )
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from outcomemodels.data.nhs_dataset.codes import NO_DAY, Vocabulary, clean, distinct, therapies
 from outcomemodels.data.nhs_dataset.contacts import Course, within_course
+from outcomemodels.data.nhs_dataset.keys import distinct_sorted
 from outcomemodels.data.nhs_dataset.referrals import Referrals
 from outcomemodels.data.nhs_dataset.source import SUBMISSION, IntArray, Source
 from outcomemodels.data.nhs_dataset.visits import Activities, Contacts, OnlineSessions
@@ -69,7 +70,7 @@ def memberships_of(
     m = max(len(people.texts), 1)
     support = known.support[np.maximum(a.therapy, 0)] & (a.therapy >= 0)
     used = (a.therapist >= 0) & course.is_treatment[a.contact] & ~support
-    pair = np.unique(a.contact[used].astype(np.int64) * m + a.therapist[used])
+    pair = distinct_sorted(a.contact[used].astype(np.int64) * m + a.therapist[used])
     contact, local = pair // m, pair % m
     shared = np.bincount(contact, minlength=c.n)
     weight = 1.0 / np.maximum(shared[contact], 1)
@@ -84,8 +85,9 @@ def memberships_of(
     total = np.bincount(back, weights=weight, minlength=len(joint))
     of, who = joint // max(len(ids), 1), joint % max(len(ids), 1)
     total = total / np.bincount(of, weights=total, minlength=r.n)[of]
-    order = np.lexsort((who, -total, of))
     provider, name = ids // m - 1, ids % m
+    alphabetical = np.argsort(np.argsort(np.array(people.texts or ("",), dtype=object)))[name]
+    order = np.lexsort((alphabetical[who], -np.round(total, 9), of))  # equal shares: by name, whatever the row order
     return Memberships(
         referral=of[order].astype(np.int32),
         therapist=who[order].astype(np.int32),

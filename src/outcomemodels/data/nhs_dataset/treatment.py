@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from outcomemodels.data.nhs_dataset.codes import therapies
 from outcomemodels.data.nhs_dataset.contacts import LATEST, Course
+from outcomemodels.data.nhs_dataset.keys import distinct_sorted
 from outcomemodels.data.nhs_dataset.source import IntArray
 from outcomemodels.data.nhs_dataset.visits import Activities, Contacts
 
@@ -55,11 +56,11 @@ def treatment_of(c: Contacts, a: Activities, course: Course, n: int) -> Treatmen
     known = therapies()
     k = len(known.snomed)
     used = (a.therapy >= 0) & course.is_treatment[a.contact] & ~known.support[np.maximum(a.therapy, 0)]
-    pair = np.unique(a.contact[used].astype(np.int64) * k + a.therapy[used])
+    pair = distinct_sorted(a.contact[used].astype(np.int64) * k + a.therapy[used])
     contact, kind = (pair // k).astype(np.int32), (pair % k).astype(np.int32)
     of = c.referral[contact]
     counts = np.bincount(of.astype(np.int64) * k + kind, minlength=n * k).reshape(n, k)
-    coded = np.bincount(c.referral[np.unique(contact)], minlength=n)
+    coded = np.bincount(c.referral[distinct_sorted(contact)], minlength=n)
     high = known.high[None, :]
     in_high, in_low = np.where(high, counts, 0), np.where(high, 0, counts)
     any_high, any_low = in_high.any(axis=1), in_low.any(axis=1)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from outcomemodels.data.nhs_dataset.codes import NO_DAY, Vocabulary, code_lists, numbers, seconds, therapies, translate
 from outcomemodels.data.nhs_dataset.keys import Hashes, Lookup, latest, within
 from outcomemodels.data.nhs_dataset.source import LINKS, SUBMISSION, IntArray, ReferralIndex, Source, scope_of, scoped
+from outcomemodels.outcomes.contact_rule import ContactRule
 
 BoolArray = NDArray[np.bool_]
 SMALL = np.int8
@@ -51,10 +52,10 @@ class Contacts:
         """Number of contacts."""
         return len(self.referral)
 
-    def is_kind(self, *codes: str) -> BoolArray:
+    def is_kind(self, codes: tuple[str, ...]) -> BoolArray:
         """Whether each contact is of one of these appointment types."""
         known = code_lists()["AppType"]
-        return np.isin(self.kind, [known.number(c) for c in codes])
+        return np.isin(self.kind, [known.number(c) for c in codes if c in known.labels])
 
 
 _CONTACT = (
@@ -63,12 +64,12 @@ _CONTACT = (
 )
 
 
-def read_contacts(source: Source, index: ReferralIndex) -> Contacts:
-    """Read IDS201: distinct contacts of known referrals, the latest record of each."""
+def read_contacts(source: Source, index: ReferralIndex, rule: ContactRule) -> Contacts:
+    """Read IDS201: distinct contacts of known referrals, the latest record of each; ``rule`` says who attended."""
     held: dict[str, list[Any]] = {}
     scope = scope_of(source, "201", "202")
     attend, planned = code_lists()["AttendOrDNACode"], code_lists()["PlannedCareContIndicator"]
-    seen = [attend.number("5"), attend.number("6")]
+    seen = [attend.number(c) for c in rule.attended if c in attend.labels]
     for batch in source.batches("201", (*LINKS, *SUBMISSION, *_CONTACT), needs=("CareContDate",)):
         n = len(next(iter(batch.values())))
         referral = index.find(batch, n)
@@ -93,10 +94,11 @@ def read_contacts(source: Source, index: ReferralIndex) -> Contacts:
             "medium": source.code("201", "ConsMechanism", batch, where).astype(SMALL),
             "mode": source.code("201", "CareContPatientTherMode", batch, where).astype(SMALL),
             "medication": source.code("201", "PsychMed", batch, where).astype(SMALL),
-            "attended": np.isin(came, seen) | (plan == planned.number("N")),
+            "attended": np.isin(came, seen) | (rule.unplanned_attended & (plan == planned.number("N"))),
             "minutes": lasted,
         }
         known = (referral >= 0) & (day != NO_DAY)
+        source.matched("201", referral >= 0)
         source.count("contact rows that belong to no referral, left out", int((referral < 0).sum()))
         source.count("contact rows without a date, left out", int(((referral >= 0) & (day == NO_DAY)).sum()))
         for name, values in rows.items():
@@ -167,6 +169,7 @@ def read_activities(source: Source, index: ReferralIndex, contacts: Contacts, pe
             "therapist": who.astype(np.int32),
         }  # fmt: skip
         known = contact >= 0
+        source.matched("202", known)
         source.count("activity rows that belong to no contact, left out", int((~known).sum()))
         for name, values in rows.items():
             held.setdefault(name, []).append(values[known])
@@ -217,6 +220,7 @@ def read_online(source: Source, index: ReferralIndex, people: Vocabulary) -> Onl
         prog = programmes.add(batch["IntEnabledTherProg"]) if "IntEnabledTherProg" in batch else np.full(n, -1)
         person = people.add(batch["CarePersLocalId"], str.strip) if "CarePersLocalId" in batch else np.full(n, -1)
         known = (of >= 0) & (start != NO_DAY)
+        source.matched("205", of >= 0)
         source.count("online therapy rows without referral or date, left out", int((~known).sum()))
         for parts, values in ((referral, of), (day, start), (who, person), (what, prog)):
             parts.append(values[known].astype(np.int32))

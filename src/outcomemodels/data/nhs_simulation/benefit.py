@@ -54,7 +54,7 @@ def draw_noise(p: Parameters, people: People, rng: np.random.Generator) -> Noise
     error = rng.standard_normal((t, n), dtype=np.float32)
     phq9 = people.phq9.astype(np.float32) + state + np.float32(p["severity.phq9_error"]) * error
     error = rng.standard_normal((t, n), dtype=np.float32)
-    gad7 = people.gad7.astype(np.float32) + np.float32(0.7) * state + np.float32(p["severity.gad7_error"]) * error
+    gad7 = people.gad7.astype(np.float32) + np.float32(0.8) * state + np.float32(p["severity.gad7_error"]) * error
     bias = np.float32(p["severity.self_report_bias"])
     if bias:
         learnt = bias * arrived(p, np.arange(t), True).astype(np.float32)[:, None]

@@ -15,7 +15,6 @@ from outcomemodels.data.nhs_simulation.parameters import Anchor, Parameters
 from outcomemodels.data.nhs_simulation.scores import Scores
 from outcomemodels.data.nhs_simulation.spells import ASSESSED_ONLY, Spells
 from outcomemodels.data.nhs_simulation.truth_tables import After
-from outcomemodels.data.nhs_simulation.visits import Ending, Visits
 from outcomemodels.data.nhs_simulation.world import HIGH
 
 FloatArray = NDArray[np.float64]
@@ -92,11 +91,8 @@ class Tally:
 
     def add(
         self,
-        p: Parameters,
         spells: Spells,
-        visits: Visits,
         scores: Scores,
-        ending: Ending,
         flags: Columns,
         after: After,
     ) -> None:
@@ -180,6 +176,8 @@ def _quantities(c: Mapping[str, NDArray[Any]]) -> tuple[dict[str, tuple[float, i
     share("deterioration", c["deteriorated"], done)
     share("recovery_most_deprived", c["recovered"], eligible & (c["decile"] == 1))
     share("recovery_least_deprived", c["recovered"], eligible & (c["decile"] == 10))
+    share("recovery_white", c["recovered"], eligible & c["white"])
+    share("recovery_minority", c["recovered"], eligible & ~c["white"])
     gap = out["recovery_least_deprived"][0] - out["recovery_most_deprived"][0]
     out["deprivation_gap"] = (gap, out["recovery_most_deprived"][1])
     high = np.append(HIGH, False)  # position -1: no such step
@@ -187,6 +185,7 @@ def _quantities(c: Mapping[str, NDArray[Any]]) -> tuple[dict[str, tuple[float, i
     share("low_only", low_first & ~high[c["second_arm"]], done)
     share("stepped_up", low_first & high[c["second_arm"]], done)
     share("unspecified", c["unspecified"], done)
+    share("unspecified_entered", c["unspecified"], entered)
     relapsed = (c["relapse"] >= 0) & done
     share("relapse_12", c["relapse"] <= 365, relapsed)
     share("relapse_6_of_12", c["relapse"] <= 182, relapsed & (c["relapse"] <= 365))
@@ -197,8 +196,6 @@ def _quantities(c: Mapping[str, NDArray[Any]]) -> tuple[dict[str, tuple[float, i
         "online sessions per finisher of a computer treatment": _mean(
             c["online"][done & np.array([a.online for a in ARMS])[c["first_arm"]]]
         ),
-        "recovery, White (%)": _pct(c["recovered"], eligible & c["white"]),
-        "recovery, other than White (%)": _pct(c["recovered"], eligible & ~c["white"]),
         "dropped out, of two sessions or more (%)": _pct(c["dropped"], entered & (c["treatment_contacts"] >= 2)),
         "stepped down, of finishers (%)": _pct(steps & ~low_first, done),
         "still in treatment, of entered (%)": _pct(~done & ~once, entered),
@@ -220,8 +217,7 @@ def _sizes(out: dict[str, tuple[float, int]], c: Mapping[str, NDArray[Any]], pai
         n, sd = int(rows.sum()), _sd(first[rows])
         out[f"d_{name}"] = (_mean(first[rows] - last[rows]) / sd, n)
         out[f"{name}_first"] = (_mean(first[rows]), n)
-        if name == "phq9":
-            out["phq9_first_sd"] = (sd, n)
+        out[f"{name}_first_sd"], out[f"{name}_last_sd"] = (sd, n), (_sd(last[rows]), n)
     change = (c["phq9_first"] - c["phq9_last"]).astype(float)
     high = pairs & HIGH[c["first_arm"]]  # the source saw high-intensity courses
     gap = _mean(change[high & ~c["dropped"]]) - _mean(change[high & c["dropped"]])

@@ -55,9 +55,15 @@ def describe(p: Parameters, world: World, spells: Spells, end: int, rng: np.rand
     first = _confused(p, world, people.problem, people.service, rng)
     day = spells.day + spells.wait_assessment
     seen, later = spells.seen & (day <= end), day + LATER <= end
-    no = ~seen | (rng.random(n) < 1 / (1 + np.exp(-world.unspecified[people.service])))
+    total = spells.attended.sum(0)
+    share = np.select(
+        [total >= 2, total == 1], [p["problem.unspecified_finished"], p["problem.unspecified_once"]],
+        p["problem.unspecified_seen"],
+    )  # fmt: skip
+    logit = np.log(share / (1 - share)) + world.unspecified[people.service]
+    no = ~seen | (rng.random(n) < 1 / (1 + np.exp(-logit)))
     again = _confused(p, world, people.problem, people.service, rng)
-    changed = ~no & later & (spells.attended.sum(0) >= 3) & (rng.random(n) < p["problem.changed"])
+    changed = ~no & later & (total >= 3) & (rng.random(n) < p["problem.changed"])
     first = np.where(no, UNSPECIFIED, first)
     second = _confused(p, world, np.maximum(people.second, 0), people.service, rng)
     has = ~no & later & (people.second >= 0) & (rng.random(n) < p["problem.secondary"] / p["problem.second"])

@@ -12,8 +12,8 @@ from outcomemodels.data.nhs_simulation.codes import MEASURE, PROBLEMS, WSAS_ITEM
 from outcomemodels.data.nhs_simulation.parameters import Parameters
 from outcomemodels.data.nhs_simulation.records import Descriptors
 from outcomemodels.data.nhs_simulation.spells import Spells
-from outcomemodels.data.nhs_simulation.visits import FOLLOW_UP, Ending, Visits
-from outcomemodels.data.nhs_simulation.world import HIGH, World
+from outcomemodels.data.nhs_simulation.visits import FOLLOW_UP, Visits
+from outcomemodels.data.nhs_simulation.world import HIGH
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -52,13 +52,7 @@ class Scores:
 
 
 def draw_scores(
-    p: Parameters,
-    world: World,
-    spells: Spells,
-    visits: Visits,
-    ending: Ending,
-    descriptors: Descriptors,
-    rng: np.random.Generator,
+    p: Parameters, spells: Spells, visits: Visits, descriptors: Descriptors, rng: np.random.Generator
 ) -> Scores:
     """Every score of every measure at the visits where questionnaires are offered."""
     people, noise = spells.people, spells.noise
@@ -104,7 +98,7 @@ def draw_scores(
     ]
     level = people.phq9[ref] + noise.state[index, ref] - gain
     parts += _wsas(p, spells, ref, level, gain, offered, rng)
-    parts += _own(p, world, spells, ref, noise.state[index, ref], gain, offered, descriptors, rng)
+    parts += _own(p, spells, ref, noise.state[index, ref], gain, offered, descriptors, rng)
     rows = np.concatenate([r for r, _, _ in parts])
     return Scores(
         referral=ref[rows],
@@ -142,7 +136,6 @@ def _wsas(
 
 def _own(
     p: Parameters,
-    world: World,
     spells: Spells,
     ref: IntArray,
     state: NDArray[np.float32],

@@ -15,22 +15,17 @@ from numpy.typing import NDArray
 
 from outcomemodels.data.nhs_simulation.calibration import Calibration, Tally
 from outcomemodels.data.nhs_simulation.codes import ARM_LABELS, PROBLEM_LABELS
+from outcomemodels.data.nhs_simulation.contact_tables import contact_tables
 from outcomemodels.data.nhs_simulation.dirt import soil, soiled_stems
 from outcomemodels.data.nhs_simulation.flags import Columns, judge
 from outcomemodels.data.nhs_simulation.interview import interviews
 from outcomemodels.data.nhs_simulation.parameters import Parameters, parameters
 from outcomemodels.data.nhs_simulation.people import People, draw_people
 from outcomemodels.data.nhs_simulation.records import confusion, describe, dispose
+from outcomemodels.data.nhs_simulation.referral_tables import referral_tables
 from outcomemodels.data.nhs_simulation.scores import draw_scores
 from outcomemodels.data.nhs_simulation.spells import draw_spells
-from outcomemodels.data.nhs_simulation.tables import (
-    TABLES,
-    Offsets,
-    contact_tables,
-    header,
-    referral_tables,
-    therapists,
-)
+from outcomemodels.data.nhs_simulation.tables import TABLES, Offsets, header, therapists
 from outcomemodels.data.nhs_simulation.truth import FORMAT
 from outcomemodels.data.nhs_simulation.truth_tables import After, after_discharge, client_truth, staff_truth
 from outcomemodels.data.nhs_simulation.visits import draw_visits
@@ -204,9 +199,9 @@ def _batch(
     visits, ending = draw_visits(p, world, spells, end, rng)
     descriptors = describe(p, world, spells, end, rng)
     disposition, end_code = dispose(p, spells, ending, rng)
-    scores = draw_scores(p, world, spells, visits, ending, descriptors, rng)
+    scores = draw_scores(p, spells, visits, descriptors, rng)
     flags = judge(spells, visits, ending, scores, descriptors, disposition, end_code)
-    by_referral = referral_tables(p, world, spells, ending, descriptors, end_code, at, end, v21, rng)
+    by_referral = referral_tables(world, spells, ending, descriptors, end_code, at, end, v21, rng)
     if derived:
         from outcomemodels.data.nhs_simulation.derived import add_derived
 
@@ -219,7 +214,7 @@ def _batch(
     if interview_share > 0:
         found = interviews(p, spells, ending, after, at, interview_share, rng)
         extra.add("interviews", found)
-    tally.add(p, spells, visits, scores, ending, flags, after)
+    tally.add(spells, scores, flags, after)
     return flags, after, later
 
 

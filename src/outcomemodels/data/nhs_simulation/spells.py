@@ -98,11 +98,12 @@ def draw_spells(p: Parameters, world: World, people: People, day: IntArray, rng:
     """Let one referral of each person take its course."""
     n = people.n
     noise = draw_noise(p, people, rng)
-    start9 = np.clip(np.rint(noise.phq9[0]), 0, 27)
-    start7 = np.clip(np.rint(noise.gad7[0]), 0, 21)
     log_wait = np.log(p["wait.assessment_median"]) + world.wait[people.service]
     wait = np.maximum(1, np.rint(np.exp(log_wait + p["wait.log_sd"] * rng.standard_normal(n)))).astype(np.int64)
     combined = rng.random(n) < p["funnel.combined_visit"]
+    first = combined.astype(np.int64), np.arange(n)  # who is treated at the first visit is assessed at that visit
+    start9 = np.clip(np.rint(noise.phq9[first]), 0, 27)
+    start7 = np.clip(np.rint(noise.gad7[first]), 0, 21)
     further = np.exp(np.log(p["wait.treatment_median"]) + p["wait.log_sd"] * rng.standard_normal(n))
     until = wait + np.where(combined, 0, np.maximum(2, np.rint(further))).astype(np.int64)
 
@@ -114,12 +115,12 @@ def draw_spells(p: Parameters, world: World, people: People, day: IntArray, rng:
 
     propensity = propensities(p, world, people, start9)
     arm = draw_treatment(propensity, rng.random(n))
-    potential, first, therapist = _every_treatment(p, world, people, noise, propensity, arm, until * 1.0, rng)
+    potential, course, therapist = _every_treatment(p, world, people, noise, propensity, arm, until * 1.0, rng)
     return _further(
         p,
         world,
         rng,
-        first,
+        course,
         therapist,
         Spells(
             people=people,

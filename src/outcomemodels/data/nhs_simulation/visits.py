@@ -93,12 +93,12 @@ def draw_visits(
     last[~spells.seen] += rng.integers(5, 40, int((~spells.seen).sum()))
     np.maximum.at(last, sessions.referral, sessions.day)
     gone = spells.dropped.any(axis=0)
-    parts = [sessions, _assessments(p, world, spells, first_day, rng), _missed(p, spells, sessions, gone, last, rng)]
+    parts = [sessions, _assessments(world, spells, first_day, rng), _missed(p, sessions, gone, rng)]
     closed = last + np.where(gone, rng.integers(25, 70, n), rng.integers(2, 25, n))
     whole = (np.bincount(sessions.referral[sessions.day <= end], minlength=n) == all_of) & (first_day <= end)
     closed = np.where(whole & (closed <= end), closed, -1)
-    parts.append(_employment(p, spells, sessions, closed, end, rng))
-    parts.append(_follow_ups(p, spells, sessions, closed, all_of, rng))
+    parts.append(_employment(p, spells, closed, end, rng))
+    parts.append(_follow_ups(p, spells, closed, all_of, rng))
     visits = Visits(**{f.name: np.concatenate([getattr(v, f.name) for v in parts]) for f in fields(Visits)})
     visits = visits.take(visits.day <= end)
     visits = visits.take(np.lexsort((visits.kind, visits.day, visits.referral)))
@@ -148,7 +148,7 @@ def _sessions(p: Parameters, world: World, spells: Spells, rng: np.random.Genera
     )
 
 
-def _assessments(p: Parameters, world: World, spells: Spells, first_day: IntArray, rng: np.random.Generator) -> Visits:
+def _assessments(world: World, spells: Spells, first_day: IntArray, rng: np.random.Generator) -> Visits:
     """Separate assessments of those seen; missed appointments of those never seen."""
     separate = spells.seen & ~(spells.enters & spells.combined)
     missed = ~spells.seen & (rng.random(spells.n) < 0.45)
@@ -170,9 +170,7 @@ def _assessments(p: Parameters, world: World, spells: Spells, first_day: IntArra
     )
 
 
-def _missed(
-    p: Parameters, spells: Spells, sessions: Visits, gone: BoolArray, last: IntArray, rng: np.random.Generator
-) -> Visits:
+def _missed(p: Parameters, sessions: Visits, gone: BoolArray, rng: np.random.Generator) -> Visits:
     """Missed appointments: some days before a session, and after the last of those who dropped out."""
     before = np.flatnonzero((sessions.session >= 1) & (rng.random(sessions.n) < p["contact.missed"]))
     after = np.flatnonzero(np.append(sessions.referral[1:] != sessions.referral[:-1], True)[: sessions.n])
@@ -195,9 +193,7 @@ def _missed(
     )
 
 
-def _employment(
-    p: Parameters, spells: Spells, sessions: Visits, closed: IntArray, end: int, rng: np.random.Generator
-) -> Visits:
+def _employment(p: Parameters, spells: Spells, closed: IntArray, end: int, rng: np.random.Generator) -> Visits:
     """One to three meetings with an employment adviser, between first treatment and discharge."""
     who = np.flatnonzero(spells.enters & (rng.random(spells.n) < p["contact.employment"]))
     times = rng.integers(1, 4, len(who))
@@ -222,9 +218,7 @@ def _employment(
     )
 
 
-def _follow_ups(
-    p: Parameters, spells: Spells, sessions: Visits, closed: IntArray, all_of: IntArray, rng: np.random.Generator
-) -> Visits:
+def _follow_ups(p: Parameters, spells: Spells, closed: IntArray, all_of: IntArray, rng: np.random.Generator) -> Visits:
     """One contact some weeks after discharge; its scores are no outcome."""
     ref = np.flatnonzero((closed >= 0) & (all_of >= 2) & (rng.random(spells.n) < p["contact.follow_up"]))
     n = len(ref)

@@ -28,8 +28,8 @@ class World:
     Parameters
     ----------
     weight, effect, wait, lean, unspecified, accuracy, tilt : ndarray, dims (service,)
-        Share of referrals; points of benefit; log waiting time; logit of high intensity; logits of an unspecified and
-        of a right descriptor; tilt of deprivation.
+        Share of referrals; points of benefit; log waiting time; logit of high intensity; logits added to an unspecified
+        and to a right descriptor; tilt of deprivation.
     therapist_service, therapist_role, therapist_state : ndarray of int, dims (therapist,)
     therapist_effect : ndarray, dims (therapist,)
         Points of benefit of a whole course.
@@ -93,12 +93,12 @@ def build_world(p: Parameters, referrals: int, rng: np.random.Generator) -> Worl
     crossing = crossing + rng.normal(0, p["benefit.crossing_sd"], crossing.shape)
     return World(
         weight=weight,
-        effect=rng.normal(0, p["service.sd"], n),
-        wait=rng.normal(0, p["service.wait_sd"], n),
-        lean=rng.normal(0, p["service.lean_sd"], n),
-        unspecified=rng.normal(_logit(p["problem.unspecified"]), p["service.descriptor_sd"], n),
+        effect=_around_zero(rng.normal(0, p["service.sd"], n), weight),
+        wait=_around_zero(rng.normal(0, p["service.wait_sd"], n), weight),
+        lean=_around_zero(rng.normal(0, p["service.lean_sd"], n), weight),
+        unspecified=_around_zero(rng.normal(0, p["service.descriptor_sd"], n), weight),
         accuracy=rng.normal(0, p["service.accuracy_sd"], n),
-        tilt=rng.normal(0, p["service.deprivation_sd"], n),
+        tilt=_around_zero(rng.normal(0, p["service.deprivation_sd"], n), weight),
         therapist_service=service,
         therapist_role=role,
         therapist_state=state,
@@ -127,7 +127,7 @@ def _therapists(
     trainee = rng.random(n) < p["therapist.trainee_share"]
     state = np.where(trainee, IN_TRAINING, np.select([(v := rng.random(n)) < 0.04, v < 0.12], [NEITHER, MISSING], 0))
     sd = np.where(role == PWP, p["therapist.sd_low"], p["therapist.sd_high"])
-    effect = rng.normal(0, sd) + trainee * p["therapist.trainee_effect"]
+    effect = _around_zero(rng.normal(0, sd), np.ones(n)) + trainee * p["therapist.trainee_effect"]
     further = rng.random((n, len(ARMS))) < p["therapist.extra_trained"]
     gives = np.zeros((n, len(ARMS)), dtype=bool)
     gives[:, ~HIGH] = np.isin(role, (PWP, DUAL))[:, None]
@@ -147,5 +147,6 @@ def _therapists(
     return service, role.astype(np.int64), state.astype(np.int64), effect, gives
 
 
-def _logit(x: float) -> float:
-    return float(np.log(x / (1 - x)))
+def _around_zero(values: FloatArray, weight: FloatArray) -> FloatArray:
+    """Deviations from the mean of this world, so that a world of few services has the totals of one of many."""
+    return np.asarray(values - np.average(values, weights=weight))

@@ -1,0 +1,39 @@
+"""Write the tables of docs/reference/checks.md: every check, and what each was seen to catch.
+
+Run ``python docs/checks_table.py`` after adding a check or a wrong model; a test fails until then.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "reference" / "checks.md"
+
+
+def tables() -> dict[str, list[str]]:
+    sys.path.insert(0, str(ROOT / "tests"))
+    from outcomemodels.testing import CHECKS
+    from testing import wrong_plugins as wrong
+
+    checks = ["| check | tier | what holds |", "|---|---|---|"]
+    checks += [f"| `{c.name}` | {c.tier} | {c.says} |" for c in CHECKS]
+    caught = ["| wrong model | its mistake | caught by |", "|---|---|---|"]
+    for kind, check in (*wrong.CATCHES, *wrong.BY_SAMPLING):
+        mistake = re.sub(r"\s+", " ", (kind.__doc__ or "").split("\n")[0])
+        caught.append(f"| `{kind.__name__}` | {mistake} | `{check}` |")
+    return {"checks": checks, "wrong": caught}
+
+
+def page(text: str) -> str:
+    for name, rows in tables().items():
+        head, rest = text.split(f"<!-- {name} -->")
+        tail = rest.split(f"<!-- end of {name} -->")[1]
+        text = head + f"<!-- {name} -->\n" + "\n".join(rows) + f"\n<!-- end of {name} -->" + tail
+    return text
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text()))

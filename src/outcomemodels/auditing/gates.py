@@ -1,0 +1,113 @@
+"""The gates a question passes one after the other: is the comparison there at all, and how much of it.
+
+Every gate states its rule, what was found against it, and what failing it means: *not answerable*, or answerable only
+where a model carries the comparison beyond the data. Thresholds are module constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcomemodels.auditing.components import Components, components_of
+from outcomemodels.auditing.courses import Courses, courses_of
+from outcomemodels.auditing.precision import FLAT, Cells, System, cells_of, system_of
+from outcomemodels.data.dataset import PaulDataset
+
+GATES = ("identifiable", "connected", "overlapping", "precise enough", "verified", "followed up")
+
+
+class Answerable(StrEnum):
+    """How far data carry a question, from most to least."""
+
+    YES = "answerable with stated assumptions"
+    EXTRAPOLATION = "answerable only with model extrapolation"
+    NO = "not answerable"
+
+    @property
+    def rank(self) -> int:
+        """0 for answerable, 2 for not."""
+        return list(Answerable).index(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One gate of one comparison.
+
+    Parameters
+    ----------
+    name : str
+    passed : bool
+    found, needed : float or None
+        What the rule looks at, and its bound; None where the rule is not a number.
+    sentence : str
+        What was found.
+    rule : str
+    otherwise : Answerable
+        What the question is when it fails.
+    details : mapping of name to number
+        Further numbers: courses of both sides, common support, half-width with borrowing …
+    """
+
+    name: str
+    passed: bool
+    sentence: str
+    rule: str
+    found: float | None = None
+    needed: float | None = None
+    otherwise: Answerable = Answerable.NO
+    details: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dict for JSON."""
+        return {**asdict(self), "otherwise": self.otherwise.value, "details": dict(self.details)}
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What every comparison of one dataset stands on, worked out once."""
+
+    courses: Courses
+    components: Components
+    cells: Cells
+
+    @cached_property
+    def pooled(self) -> System:
+        """Equations with the components as they are."""
+        return system_of(self.cells, self.components)
+
+    @cached_property
+    def free(self) -> System:
+        """The same with nothing assumed of the treatments."""
+        return system_of(self.cells, self.components.with_(treatment=FLAT * self.components.noise))
+
+    @cached_property
+    def alone(self) -> System:
+        """As ``free``, with nothing borrowed from other problems either."""
+        flat = FLAT * self.components.noise
+        return system_of(self.cells, self.components.with_(treatment=flat, treatment__problem=flat))
+
+
+def ground_of(data: PaulDataset, outcome: str = "", components: Components | None = None) -> Ground:
+    """Gather courses, components and equations of one outcome."""
+    courses = courses_of(data, outcome)
+    return Ground(courses, components or components_of(courses), cells_of(courses))
+
+
+def code(courses: Courses, name: str, label: str) -> int:
+    """Code of a label, -1 where it does not occur."""
+    found = next((f for f in courses.data.schema.of_table("main") if f.name == name), None)
+    labels = [] if found is None else courses.labels(found)
+    return labels.index(label) if label in labels else -1
+
+
+def rows_of(courses: Courses, name: str, label: str) -> NDArray[np.bool_]:
+    """Rows with a label, dims (row,)."""
+    codes = courses.codes[name] if name in courses.codes else courses.data.codes(name, "main")
+    return np.asarray((codes == code(courses, name, label)) & (codes >= 0))

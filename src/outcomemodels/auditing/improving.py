@@ -1,0 +1,381 @@
+"""What it would take to move a verdict one class, in closed form: more of which courses, links, interviews or fields.
+
+Each step is worked out on the design it would make: the courses are added to the cells and the expected half-width is
+computed again, so that before and after are numbers of the same kind. A step helps alone only where no other gate
+holds the verdict in its class; the last line says what all of them together would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from outcomemodels.auditing.asked import Target
+from outcomemodels.auditing.gates import Answerable, Gate, Ground
+from outcomemodels.auditing.precision import Cells
+from outcomemodels.auditing.supporting import (
+    FOLLOWED,
+    INTERVIEWS,
+    MIN_COURSES,
+    VERIFIED,
+    aim_of,
+    widths,
+    worthwhile_of,
+)
+from outcomemodels.schema import Facet
+
+if TYPE_CHECKING:
+    from outcomemodels.auditing.verdict import Comparison
+
+MOST = 200_000
+"""More courses than this are not proposed: the limit is then said instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Improvement:
+    """One step, what it costs in its own unit, and what it would change.
+
+    Parameters
+    ----------
+    kind : str
+        ``courses``, ``therapists``, ``services``, ``interviews``, ``follow-up``, ``field`` or ``together``.
+    gate : str
+        The gate it opens.
+    amount : int or None
+        How many; None where no number of them is enough.
+    unit : str
+    before, after : Answerable
+        The verdict now, and with this step alone.
+    half_width_before, half_width_after : float or None
+        Expected half-widths, outcome units.
+    sentence : str
+    """
+
+    kind: str
+    gate: str
+    amount: int | None
+    unit: str
+    before: Answerable
+    after: Answerable
+    half_width_before: float | None
+    half_width_after: float | None
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dict for JSON."""
+        return {**asdict(self), "before": self.before.value, "after": self.after.value}
+
+
+def improvements_of(ground: Ground, weakest: Comparison) -> tuple[Improvement, ...]:
+    """Steps that open the gates a comparison fails, in the order of the gates."""
+    failed = [g for g in weakest.gates if not g.passed]
+    makers: dict[str, Callable[[Ground, Comparison, Gate], list[Improvement]]] = {
+        "identifiable": _record,
+        "connected": _bridge,
+        "overlapping": _courses,
+        "precise enough": _courses,
+        "verified": _interviews,
+        "followed up": _follow,
+    }
+    out: list[Improvement] = []
+    for gate in failed:
+        if gate.name == "precise enough" and any((i.half_width_after or np.inf) <= (gate.needed or 0) for i in out):
+            continue  # what was proposed so far was counted until it is precise enough too
+        out += makers[gate.name](ground, weakest, gate)
+    return (*out, *_together(weakest, out)) if len(out) > 1 else tuple(out)
+
+
+def after_opening(weakest: Comparison, opened: Sequence[str]) -> Answerable:
+    """The verdict when some gates no longer fail."""
+    left = [g.otherwise for g in weakest.gates if not g.passed and g.name not in opened]
+    return max(left, key=lambda a: a.rank, default=Answerable.YES)
+
+
+def with_courses(ground: Ground, target: Target, each: float) -> Ground:
+    """The ground with ``each`` courses more of both treatments, spread as the problem's courses are now.
+
+    New courses go to the therapists and settings that see this problem (or any, where none is named), in proportion, so
+    that they bridge where those bridge; everything else stays.
+    """
+    cells, aim = ground.cells, aim_of(ground, target)
+    keep = np.ones(len(cells.n), dtype=bool)
+    for name, level in aim.named.items():
+        keep &= cells.codes[name] == level
+    keep &= np.isin(cells.codes[aim.treatment], [aim.a, aim.b])
+    if not keep.any():
+        keep = np.isin(cells.codes[aim.treatment], [aim.a, aim.b])
+    share = cells.n[keep] / cells.n[keep].sum()
+    blocks = {name: [codes] for name, codes in cells.codes.items()}
+    n = [cells.n]
+    for level in (aim.a, aim.b):
+        for name, codes in cells.codes.items():
+            new = codes[keep].copy()
+            if name == aim.treatment:
+                new[:] = level
+            elif name in aim.named:
+                new[:] = aim.named[name]
+            blocks[name].append(new)
+        n.append(each * share)
+    more = Cells({k: np.concatenate(v) for k, v in blocks.items()}, np.concatenate(n), cells.roles, cells.batches)
+    return Ground(ground.courses, ground.components, more)
+
+
+def _courses(ground: Ground, weakest: Comparison, gate: Gate) -> list[Improvement]:
+    """More courses of both treatments, enough for overlap and for precision."""
+    target = weakest.target
+    needed, now = worthwhile_of(ground, target), widths(ground, target)
+    counts = gate.details
+    lack = max(MIN_COURSES - int(min(counts.get("courses_a", MIN_COURSES), counts.get("courses_b", MIN_COURSES))), 0)
+    each = lack
+    while each <= MOST:
+        after = widths(with_courses(ground, target, float(max(each, 1))), target)
+        if after.alone <= needed:
+            break
+        each = max(each + 1, int(np.ceil(each * 1.25)))
+    opened = [gate.name, "precise enough"]
+    both = f"{target.a} and {target.b}" + (f" for {target.problem}" if target.problem else "")
+    if gate.name == "overlapping" and "common_support" in gate.details and lack == 0:
+        return [
+            _step(
+                weakest,
+                gate,
+                kind="courses",
+                amount=None,
+                unit="",
+                opened=[],
+                now=now.alone,
+                after=None,
+                sentence=(
+                    f"clients alike in start score and setting given either of {both}: those there are now differ too "
+                    "much, and more of the same kind would not change it"
+                ),
+            )
+        ]
+    if each > MOST:
+        limit = widths(with_courses(ground, target, float(MOST)), target).alone
+        return [
+            _step(
+                weakest,
+                gate,
+                kind="courses",
+                amount=None,
+                unit="courses of each",
+                opened=[],
+                now=now.alone,
+                after=limit,
+                sentence=f"no number of courses of {both} from the same people and places is "
+                f"enough: the half-width stays above {limit:.2g}; more therapists and settings are needed",
+            )
+        ]
+    each = max(each, 1)
+    after = widths(with_courses(ground, target, float(each)), target)
+    return [
+        _step(
+            weakest,
+            gate,
+            kind="courses",
+            amount=each,
+            unit="courses of each",
+            opened=opened,
+            now=now.alone,
+            after=after.alone,
+            sentence=f"{each:,} more courses of each of {both}, with the outcome: half-width "
+            f"{now.alone:.2g} → {after.alone:.2g} (worthwhile {needed:.2g})",
+        )
+    ]
+
+
+def _bridge(ground: Ground, weakest: Comparison, gate: Gate) -> list[Improvement]:
+    """Therapists or services who give both treatments, so many that two separate chains join them."""
+    courses, target = ground.courses, weakest.target
+    now = widths(ground, target)
+    if courses.therapist is None and not courses.settings:
+        return [
+            _step(
+                weakest,
+                gate,
+                kind="field",
+                amount=1,
+                unit="field",
+                opened=["connected"],
+                now=now.alone,
+                after=None,
+                sentence="a field that says who delivered, or where; at best: whether they bridge is seen then",
+            )
+        ]
+    short = int((gate.needed or 2) - (gate.found or 0))
+    every = [f for f in (*courses.settings, *courses.times, courses.problem, courses.therapist) if f is not None]
+    named = [f for f in every if f"({f.name})" in gate.sentence or f"one {f.name} alone" in gate.sentence]
+    person = [courses.therapist] if courses.therapist is not None and "who delivers" in gate.sentence else []
+    field = [*person, *named, *every][0]
+    kind = {Facet.THERAPIST: "therapists", Facet.SETTING: "services"}.get(field.facet, "links")
+    each = MIN_COURSES
+    needed = worthwhile_of(ground, target)
+    many, after = max(short, 1), now.alone
+    while many <= 400:
+        after = widths(with_bridges(ground, target, field.name, many, each), target).alone
+        if after <= needed:
+            break
+        many = max(many + 1, int(np.ceil(many * 1.3)))
+    opened = ["connected", "precise enough"] if after <= needed else ["connected"]
+    noun = f"{field.name} levels" if many > 1 else f"{field.name} level"
+    return [
+        _step(
+            weakest,
+            gate,
+            kind=kind,
+            amount=many,
+            unit=noun,
+            opened=opened,
+            now=now.alone,
+            after=after,
+            sentence=(
+                f"{many:,} {noun} with both {target.a} and {target.b}, {each} courses of each: half-width "
+                f"{now.alone:.2g} → {after:.2g} (worthwhile {needed:.2g})"
+            ),
+        )
+    ]
+
+
+def with_bridges(ground: Ground, target: Target, name: str, many: int, each: float) -> Ground:
+    """The ground with ``many`` new levels of a factor that gave both treatments ``each`` times."""
+    cells, aim = ground.cells, aim_of(ground, target)
+    heaviest = int(np.argmax(cells.n))
+    first = int(cells.codes[name].max(initial=-1)) + 1
+    blocks: dict[str, Any] = {}
+    for other, codes in cells.codes.items():
+        if other == name:
+            new = np.repeat(np.arange(first, first + many), 2)
+        elif other == aim.treatment:
+            new = np.tile([aim.a, aim.b], many)
+        elif other in aim.named:
+            new = np.full(2 * many, aim.named[other])
+        elif cells.roles[other] == "therapist":
+            top = int(codes.max(initial=-1)) + 1
+            new = np.repeat(np.arange(top, top + many), 2)
+        else:
+            new = np.full(2 * many, codes[heaviest])
+        blocks[other] = np.concatenate([codes, new.astype(np.int32)])
+    more = Cells(blocks, np.concatenate([cells.n, np.full(2 * many, float(each))]), cells.roles, cells.batches)
+    return Ground(ground.courses, ground.components, more)
+
+
+def _interviews(ground: Ground, weakest: Comparison, gate: Gate) -> list[Improvement]:
+    courses = gate.details.get("courses", 0.0)
+    short = max(INTERVIEWS - int(gate.details.get("interviews", 0)), 1)
+    all_of = int(np.ceil((VERIFIED - (gate.found or 0.0)) * courses))
+    amount, how = (
+        (short, "structured interviews") if short <= all_of or not all_of else (all_of, "diagnoses by a clinician")
+    )
+    where = f"of clients coded {weakest.target.problem} and given either treatment"
+    return [
+        _step(
+            weakest,
+            gate,
+            kind="interviews",
+            amount=amount,
+            unit=how,
+            opened=["verified"],
+            now=None,
+            after=None,
+            sentence=f"{amount:,} {how} {where}, to know the share of wrong codes to within 10 points",
+        )
+    ]
+
+
+def _follow(ground: Ground, weakest: Comparison, gate: Gate) -> list[Improvement]:
+    d = gate.details
+    short = sum(max(int(np.ceil(FOLLOWED * d.get(f"began_{s}", 0) - d.get(f"known_{s}", 0))), 0) for s in "ab")
+    if not d or short == 0:
+        return [
+            _step(
+                weakest,
+                gate,
+                kind="field",
+                amount=1,
+                unit="field",
+                opened=["followed up"],
+                now=None,
+                after=None,
+                sentence="the outcome, or at least the number, of those who began and left early",
+            )
+        ]
+    return [
+        _step(
+            weakest,
+            gate,
+            kind="follow-up",
+            amount=short,
+            unit="clients followed up",
+            opened=["followed up"],
+            now=None,
+            after=None,
+            sentence=f"{short:,} more clients with a known outcome among those who began",
+        )
+    ]
+
+
+def _record(ground: Ground, weakest: Comparison, gate: Gate) -> list[Improvement]:
+    return [
+        _step(
+            weakest,
+            gate,
+            kind="field",
+            amount=1,
+            unit="field",
+            opened=[],
+            now=None,
+            after=None,
+            sentence=f"it has to be recorded first ({gate.sentence}); the other gates can be looked at only then",
+        )
+    ]
+
+
+def _together(weakest: Comparison, steps: Sequence[Improvement]) -> list[Improvement]:
+    if any(step.amount is None for step in steps):
+        return []
+    gates = {g.name for g in weakest.gates if not g.passed}
+    widest = [s.half_width_after for s in steps if s.half_width_after is not None]
+    after = after_opening(weakest, sorted(gates))
+    return [
+        replace(
+            steps[0],
+            kind="together",
+            gate=", ".join(sorted(gates)),
+            amount=None,
+            unit="",
+            after=after,
+            half_width_after=min(widest) if widest else None,
+            sentence=f"all of these together: {after.value}",
+        )
+    ]
+
+
+def _step(
+    weakest: Comparison,
+    gate: Gate,
+    *,
+    kind: str,
+    amount: int | None,
+    unit: str,
+    opened: Sequence[str],
+    now: float | None,
+    after: float | None,
+    sentence: str,
+) -> Improvement:
+    then = after_opening(weakest, opened)
+    moved = "" if then is weakest.answerable else f"; alone it makes the question {then.value}"
+    return Improvement(
+        kind=kind,
+        gate=gate.name,
+        amount=amount,
+        unit=unit,
+        before=weakest.answerable,
+        after=then,
+        half_width_before=now,
+        half_width_after=after,
+        sentence=sentence + moved,
+    )

@@ -1,0 +1,57 @@
+"""A report with small numbers hidden and the others rounded, in its tables and its sentences; it says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from outcomemodels.outcomes.suppression import Disclosure
+from outcomemodels.reporting.content import AnswerSection, Report
+from outcomemodels.reporting.tables import Cell, Table
+
+COUNTED = frozenset({"Courses"})
+"""Heads of table columns that hold counts of people."""
+
+
+def suppress_report(report: Report, disclosure: Disclosure) -> Report:
+    """Hide and round every count of a report.
+
+    Parameters
+    ----------
+    report : Report
+        Gathered with an audit that is suppressed already.
+    disclosure : Disclosure
+    """
+    say = disclosure.sentence
+    return replace(
+        report,
+        short=tuple((name, say(text)) for name, text in report.short),
+        facts=(*((name, say(text)) for name, text in report.facts), ("Small numbers", disclosure.note)),
+        findings=tuple((level, say(text)) for level, text in report.findings),
+        answers=tuple(_answer(a, disclosure) for a in report.answers),
+        levels=tuple(replace(s, table=suppress_table(s.table, disclosure)) for s in report.levels),
+        limits=(*(say(text) for text in report.limits), disclosure.note),
+    )
+
+
+def _answer(section: AnswerSection, disclosure: Disclosure) -> AnswerSection:
+    return replace(
+        section,
+        short=disclosure.sentence(section.short),
+        warnings=tuple(disclosure.sentence(w) for w in section.warnings),
+        table=suppress_table(section.table, disclosure),
+        reasons=tuple((name, disclosure.sentence(text)) for name, text in section.reasons),
+    )
+
+
+def suppress_table(table: Table, disclosure: Disclosure) -> Table:
+    """Hide and round the count columns of a table, with a note below it."""
+    counted = [i for i, head in enumerate(table.heads) if head.text in COUNTED]
+    if not counted:
+        return table
+    rows = tuple(tuple(_cell(c, disclosure) if i in counted else c for i, c in enumerate(row)) for row in table.rows)
+    return replace(table, rows=rows, note=f"{table.note} {disclosure.note}".strip())
+
+
+def _cell(cell: Cell, disclosure: Disclosure) -> Cell:
+    digits = cell.text.replace(",", "")
+    return replace(cell, text=disclosure.text(float(digits))) if digits.replace(".", "", 1).isdigit() else cell
