@@ -105,13 +105,15 @@ def test_what_does_not_finish_is_said_and_not_asked_again(tmp_path: Path) -> Non
     broken = entrant(tmp_path, "broken", body="raise RuntimeError('no such thing')")
     unable = entrant(tmp_path, "unable", body="bench_io.cannot('no slopes')")
     absent = Entrant("absent", tmp_path / "absent.py", here=True)
-    records = run(tmp_path, [slow, broken, unable, absent], limit=1.5)
+    cut = run(tmp_path, [slow], limit=1.0)
+    records = run(tmp_path, [slow, broken, unable, absent])
     said = {r.entrant: (r.measured.status, r.measured.why) for r in records}
-    assert said["slow"] == ("not finished", "not finished in 2 s")
+    assert said["slow"] == ("not finished", "not finished in 1 s")
     assert said["broken"][0] == "stopped"
     assert "no such thing" in said["broken"][1]
     assert said["unable"] == ("cannot", "no slopes")
     assert said["absent"][0] == "missing"
+    assert len(cut) == 1
     assert len(records) == 4
 
 
