@@ -70,6 +70,10 @@ def test_a_biased_entrant_is_stopped_and_its_times_are_withheld(tmp_path: Path) 
     assert rows["biased"].gate.verdict == "failed"
     assert np.isnan(rows["biased"].sample.median)
     assert np.isnan(rows["biased"].ratio_variance.median)
+    unreferenced = {r.entrant: r.gate for r in rows_of(records, {})}
+    assert unreferenced["collapsed"].verdict == "no reference"
+    assert unreferenced["biased"].verdict == "failed"
+    assert "held against the core" in unreferenced["biased"].reason
     text = markdown(list(rows.values()), made="2026-01-01", where="a machine")
     line = next(part for part in text.splitlines() if part.startswith("| biased"))
     assert "withheld" in line
