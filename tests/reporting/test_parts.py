@@ -111,3 +111,20 @@ def test_thinning_keeps_both_ends(routine: Fit) -> None:
     assert (few.labels[0], few.labels[-1]) == (effects.labels[0], effects.labels[-1])
     figure = caterpillar_figure(effects, id="x")
     assert f"{len(effects.labels)} levels of therapist" in figure.alt
+
+
+def test_several_responses_are_told_apart() -> None:
+    from dataclasses import replace
+
+    from outcomemodels.data.simulate_kinds import dropout_world
+    from outcomemodels.design import build_design
+    from outcomemodels.reporting.content import default_questions
+    from outcomemodels.reporting.tables import data_facts
+    from outcomemodels.spec import ModelSpec
+
+    spec = ModelSpec(outcome="change", outcomes=(("change", "change"), ("dropout", "sessions")))
+    design = build_design(dropout_world(1, clients=60)[0], spec)
+    assert [q.response for q in default_questions(design)] == ["change", "dropout"]
+    facts = dict(data_facts(design))["Outcome"]
+    assert facts == "change (points; lower is better); sessions (sessions; higher is better)"
+    assert replace(design, targets={}).of_response("").outcome == "change"

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from outcomemodels.cli.job import leave, shown
-from outcomemodels.cli.options import json_option, question_options, quiet_option, suppress_option
+from outcomemodels.cli.options import json_option, question_options, quiet_option, response_option, suppress_option
 from outcomemodels.cli.sources import questions, step
 
 
@@ -19,6 +19,7 @@ from outcomemodels.cli.sources import questions, step
 )
 @click.argument("fit_file", metavar="FIT", type=click.Path(path_type=Path))
 @question_options
+@response_option
 @suppress_option
 @json_option
 def ask(
@@ -31,13 +32,14 @@ def ask(
     setting: tuple[str, ...],
     when: tuple[str, ...],
     worthwhile: float | None,
+    response: str,
     suppress: bool,
     as_json: bool,
 ) -> None:
     """Ask a saved FIT which treatment, by whom, for this client with that problem, in which setting."""
     asked = questions(
         problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
-        when=when, worthwhile=worthwhile,
+        when=when, worthwhile=worthwhile, response=response,
     )  # fmt: skip
     from outcomemodels.outcomes.suppression import Disclosure
     from outcomemodels.workflow import ask as put
@@ -67,6 +69,7 @@ def ask(
 )
 @click.argument("fit_file", metavar="FIT", type=click.Path(path_type=Path))
 @question_options
+@response_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="Report.")
 @suppress_option
 @quiet_option
@@ -80,6 +83,7 @@ def report(
     setting: tuple[str, ...],
     when: tuple[str, ...],
     worthwhile: float | None,
+    response: str,
     out: Path,
     suppress: bool,
     quiet: bool,
@@ -87,7 +91,7 @@ def report(
     """Write the report of a saved FIT as one HTML file; without --problem, about every problem in the data."""
     asked = questions(
         problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
-        when=when, worthwhile=worthwhile,
+        when=when, worthwhile=worthwhile, response=response,
     )  # fmt: skip
     with step(f"read {fit_file}", quiet=quiet):
         from outcomemodels.outcomes.suppression import Disclosure
@@ -97,7 +101,11 @@ def report(
 
         fitted = load_fit(fit_file)
     if not problems:
-        asked = tuple(replace(asked[0], problem=q.problem) for q in default_questions(fitted.design))
+        asked = tuple(
+            replace(asked[0], problem=q.problem, response=q.response)
+            for q in default_questions(fitted.design)
+            if response in ("", q.response)
+        )
     with step(f"wrote {out}", quiet=quiet):
         write(fitted, out, questions=asked, disclosure=Disclosure() if suppress else None)
     click.echo(str(out))

@@ -17,9 +17,10 @@ from outcomemodels.cli.options import (
     json_option,
     question_options,
     quiet_option,
+    response_option,
     suppress_option,
 )
-from outcomemodels.cli.sources import open_data, questions, showing_progress, step
+from outcomemodels.cli.sources import holds_reduced, open_data, questions, showing_progress, step
 
 if TYPE_CHECKING:
     from outcomemodels.data.dataset import PaulDataset
@@ -90,6 +91,7 @@ def leave(fit: Fit, *, told: bool = False) -> None:
 @data_options
 @fit_options
 @question_options
+@response_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="Report.")
 @click.option("--save-fit", type=click.Path(path_type=Path), help="Keep the fit too (.nc or .zarr).")
 @suppress_option
@@ -109,6 +111,7 @@ def run(
     setting: tuple[str, ...],
     when: tuple[str, ...],
     worthwhile: float | None,
+    response: str,
     out: Path,
     save_fit: Path | None,
     suppress: bool,
@@ -133,7 +136,7 @@ def run(
     """
     asked = questions(
         problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
-        when=when, worthwhile=worthwhile,
+        when=when, worthwhile=worthwhile, response=response,
     )  # fmt: skip
     with step(f"read {source}", quiet=quiet):
         data = open_data(source, schema=schema, where=where, years=years, level=level)
@@ -153,7 +156,11 @@ def run(
 
         from outcomemodels.reporting import default_questions
 
-        asked = tuple(replace(asked[0], problem=q.problem) for q in default_questions(fitted.design))
+        asked = tuple(
+            replace(asked[0], problem=q.problem, response=q.response)
+            for q in default_questions(fitted.design)
+            if response in ("", q.response)
+        )
     with step(f"asked {len(asked)} question{'s' * (len(asked) > 1)} and wrote {out}", quiet=quiet):
         write(fitted, out, questions=asked, disclosure=rule)
     if as_json:
@@ -282,7 +289,8 @@ def audit(
 
 
 @click.command(
-    epilog="\b\nExample:\n  outcomemodels fit episodes.csv --schema paul.toml --outcome phq9_end --out fit.nc"
+    epilog="\b\nExamples:\n  outcomemodels fit episodes.csv --schema paul.toml --outcome phq9_end --out fit.nc\n"
+    "  outcomemodels fit stats.nc --out fit.nc         (rows reduced by outcomemodels reduce, or merged packets)"
 )
 @click.argument("source")
 @data_options
@@ -311,12 +319,20 @@ def fit(
     chains: int,
     accept: tuple[str, ...],
 ) -> None:
-    """Fit a model to SOURCE and save it; ask and report then start from the file."""
-    with step(f"read {source}", quiet=quiet):
-        data = open_data(source, schema=schema, where=where, years=years, level=level)
-    fitted = _fit_step(
-        data, outcome, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
-    )
+    """Fit a model to SOURCE and save it; ask and report then start from the file.
+
+    SOURCE may also be a file of reduced rows: their model and outcome were chosen by outcomemodels reduce.
+    """
+    fitted = None
+    if holds_reduced(source):
+        chosen = {"outcome": outcome, "covariate": covariates, "batch": batches, "formula": formula, "where": where}
+        fitted = _fit_reduced(source, [n for n, v in chosen.items() if v], engine, seed, draws, chains, quiet)
+    if fitted is None:
+        with step(f"read {source}", quiet=quiet):
+            data = open_data(source, schema=schema, where=where, years=years, level=level)
+        fitted = _fit_step(
+            data, outcome, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
+        )
     with step(f"saved {out}", quiet=quiet):
         fitted.save(out)
     if as_json:
@@ -324,3 +340,28 @@ def fit(
     else:
         click.echo(repr(fitted))
     leave(fitted)
+
+
+def _fit_reduced(
+    source: str, chosen: Sequence[str], engine: Engine, seed: int, draws: int, chains: int, quiet: bool
+) -> Fit:
+    """Fit reduced rows.
+
+    Raises
+    ------
+    SpecError
+        For choices that were made when the rows were reduced, and for NUTS, which needs the rows.
+    """
+    from outcomemodels.errors import SpecError
+    from outcomemodels.workflow import fit_reduced, load_reduced
+
+    if chosen or engine == "nuts":
+        named = [f"--{n}" for n in chosen] + (["--engine nuts"] if engine == "nuts" else [])
+        raise SpecError(
+            f"{source} holds reduced rows, so {', '.join(named)} cannot be chosen any more",
+            accepted="--seed, --draws, --chains",
+            mend="choose when reducing: outcomemodels reduce --help",
+        )
+    reduced = load_reduced(source)
+    with step(f"fitted {reduced.n_rows:,} reduced rows", quiet=quiet):
+        return fit_reduced(reduced, seed=seed, draws=draws, chains=chains, progress=showing_progress(quiet=quiet))

@@ -75,3 +75,6 @@ suppress_option = click.option(
     "--suppress", is_flag=True, help="Hide counts below 5 and round the others to 5 in everything exported; says so."
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+
+
+response_option = click.option("--response", default="", help="Which of several responses; the first when absent.")

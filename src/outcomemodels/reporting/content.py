@@ -147,6 +147,10 @@ def gather(fit: Fit, answers: Sequence[Answer], *, audit: Mapping[str, Any] | No
 def _names(answers: Sequence[Answer]) -> list[str]:
     """A short name for each question: its problem where that tells them apart, else a number."""
     problems = [a.question.problem if isinstance(a.question.problem, str) else "" for a in answers]
+    outcomes = [a.outcome.replace("_", " ") for a in answers]
+    named = [f"{o}: {p}" if p else o for o, p in zip(outcomes, problems, strict=True)]
+    if len(set(outcomes)) > 1 and len(set(named)) == len(named):
+        return [f"{name[:1].upper()}{name[1:]}" for name in named]
     if len(answers) == 1:
         return [problems[0] or "All clients in the data"]
     if len(set(problems)) == len(problems):

@@ -211,8 +211,9 @@ def levels_table(effects: LevelEffects, *, most: int = 10) -> Table:
 def data_facts(design: Design) -> tuple[tuple[str, str], ...]:
     """What entered the fit, as pairs of name and value."""
     unit = words.UNITS_WORD.get(design.unit_of_analysis, design.unit_of_analysis)
+    outcomes = [design.of_response(name) for name in design.targets] or [design]
     facts = [
-        ("Outcome", f"{design.outcome} ({design.units}; {words.better(design.direction)})"),
+        ("Outcome", "; ".join(f"{d.outcome} ({d.units}; {words.better(d.direction)})" for d in outcomes)),
         ("Rows fitted", f"{design.n_rows:,} {unit}"),
     ]
     if design.is_summed:

@@ -21,6 +21,10 @@ from outcomemodels.errors import NeedsError, OutcomeModelsError, QuestionError
 from outcomemodels.fitted import Fit
 from outcomemodels.inference.predict_graph import predict_graph
 from outcomemodels.plugin import OutcomeModel
+from outcomemodels.spec import ModelSpec
+from outcomemodels.testing import check_model
+from outcomemodels.testing.results import Tier
+from outcomemodels.testing.worlds import World
 
 TREATMENTS = ("T0", "T1", "T2")
 
@@ -162,3 +166,31 @@ def test_whole_scores_are_read_as_ordered_levels() -> None:
     data, _ = growth_world(3, clients=30)
     with pytest.raises(OutcomeModelsError, match="'symptoms' is continuous"):
         om.fit(data, outcome="symptoms", model=OrdinalRating(), progress=False)
+
+
+SMALL = {
+    "growth": lambda: (growth_world(1, clients=45, therapists=5)[0], ModelSpec(outcome="symptoms")),
+    "ordinal": lambda: (rated_world(1, clients=90, therapists=6)[0], ModelSpec(outcome="mood")),
+    "dropout": lambda: (
+        dropout_world(1, clients=90, therapists=6)[0],
+        ModelSpec(outcome="change", outcomes=(("change", "change"), ("dropout", "sessions"))),
+    ),
+}
+
+
+def failures(name: str, tier: Tier) -> list[str]:
+    data, spec = SMALL[name]()
+    model = {"growth": ThreeLevelGrowth(), "ordinal": OrdinalRating(), "dropout": ChangeAndDropout()}[name]
+    results = check_model(model, tier=tier, worlds=(World(name=name, data=data, spec=spec),))
+    return [f"{r.name}: {r.message}" for r in results if not r.ok]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_it_conforms(name: str) -> None:
+    assert failures(name, "static") == []
+
+
+@pytest.mark.calibration
+@pytest.mark.parametrize("name", SMALL)
+def test_its_graph_conforms(name: str) -> None:
+    assert failures(name, "graph") == []
