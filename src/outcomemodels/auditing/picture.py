@@ -87,7 +87,8 @@ def _lines(where: Mapping[tuple[str, ...], tuple[float, float]]) -> str:
 
 def _box(node: Mapping[str, Any], x: float, y: float) -> str:
     fill, edge, sign, _ = STYLES[node["answerable"]]
-    label = textwrap.wrap(node["label"], 23)[:4]
+    words = "All of it: this problem, this therapist, this client, here" if len(node["parts"]) == 4 else node["label"]
+    label = textwrap.wrap(words, 23)[:4]
     case = node["case"].get(node["parts"][-1], "") if node["parts"] and node["parts"] != ["at all"] else ""
     below = (
         GATE_WORDS.get(node["gate"], node["gate"])
