@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 def main(words: list[str]) -> None:
     packages = ", ".join(f"{name} {version(name)}" for name in ("outcomemodels", "numpy", "scipy", "numba"))
     print(f"{platform.platform()}, Python {platform.python_version()}, {packages}")
-    for script in sorted(HERE.glob("*/*.py")):
+    for script in sorted(p for p in HERE.glob("*/*.py") if not p.name.startswith("test_")):
         name = str(script.relative_to(HERE))
         if not words or any(word in name for word in words):
             print(f"\n== {name}")

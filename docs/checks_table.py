@@ -18,12 +18,16 @@ def tables() -> dict[str, list[str]]:
     from outcomemodels.testing import CHECKS
     from testing import wrong_plugins as wrong
 
-    checks = ["| check | tier | what holds |", "|---|---|---|"]
-    checks += [f"| `{c.name}` | {c.tier} | {c.says} |" for c in CHECKS]
-    caught = ["| wrong model | its mistake | caught by |", "|---|---|---|"]
+    checks: list[str] = []
+    for tier in dict.fromkeys(c.tier for c in CHECKS):
+        checks += ["", f"## {tier.capitalize()}", ""]
+        for c in CHECKS:
+            if c.tier == tier:
+                checks += [f"`{c.name}`", f": {c.says.replace('``', '`')}", ""]
+    caught = ["| mistake | caught by |", "|---|---|"]
     for kind, check in (*wrong.CATCHES, *wrong.BY_SAMPLING):
-        mistake = re.sub(r"\s+", " ", (kind.__doc__ or "").split("\n")[0])
-        caught.append(f"| `{kind.__name__}` | {mistake} | `{check}` |")
+        mistake = re.sub(r"\s+", " ", (kind.__doc__ or "").split("\n")[0]).replace("``", "`")
+        caught.append(f"| {mistake} (`{kind.__name__}`) | `{check}` |")
     return {"checks": checks, "wrong": caught}
 
 

@@ -70,6 +70,10 @@ def test_a_biased_entrant_is_stopped_and_its_times_are_withheld(tmp_path: Path) 
     assert rows["biased"].gate.verdict == "failed"
     assert np.isnan(rows["biased"].sample.median)
     assert np.isnan(rows["biased"].ratio_variance.median)
+    unreferenced = {r.entrant: r.gate for r in rows_of(records, {})}
+    assert unreferenced["collapsed"].verdict == "no reference"
+    assert unreferenced["biased"].verdict == "failed"
+    assert "held against the core" in unreferenced["biased"].reason
     text = markdown(list(rows.values()), made="2026-01-01", where="a machine")
     line = next(part for part in text.splitlines() if part.startswith("| biased"))
     assert "withheld" in line
@@ -105,13 +109,15 @@ def test_what_does_not_finish_is_said_and_not_asked_again(tmp_path: Path) -> Non
     broken = entrant(tmp_path, "broken", body="raise RuntimeError('no such thing')")
     unable = entrant(tmp_path, "unable", body="bench_io.cannot('no slopes')")
     absent = Entrant("absent", tmp_path / "absent.py", here=True)
-    records = run(tmp_path, [slow, broken, unable, absent], limit=1.5)
+    cut = run(tmp_path, [slow], limit=1.0)
+    records = run(tmp_path, [slow, broken, unable, absent])
     said = {r.entrant: (r.measured.status, r.measured.why) for r in records}
-    assert said["slow"] == ("not finished", "not finished in 2 s")
+    assert said["slow"] == ("not finished", "not finished in 1 s")
     assert said["broken"][0] == "stopped"
     assert "no such thing" in said["broken"][1]
     assert said["unable"] == ("cannot", "no slopes")
     assert said["absent"][0] == "missing"
+    assert len(cut) == 1
     assert len(records) == 4
 
 

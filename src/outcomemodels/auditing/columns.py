@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,9 +82,12 @@ def _completeness(column: str, fields: list[Field], data: PaulDataset) -> Layer:
 
 def _reasons(field: Field, data: PaulDataset) -> str:
     """Why values are missing, most frequent first: what VODIM calls default, invalid and missing."""
-    reasons = data.missing(field.name, field.table)
-    names, counts = np.unique(reasons[reasons != ""].astype(str), return_counts=True)
-    order = np.argsort(-counts)[:3]
+    variable = f"{data.variable(field.name, field.table)}_missing"
+    if variable not in data.arrays:
+        return ""
+    names = json.loads(data.arrays[variable].attrs["reasons"])
+    counts = np.bincount(np.asarray(data.arrays[variable].values, dtype=np.int64), minlength=len(names))
+    order = [i for i in np.argsort(-counts[1:])[:3] + 1 if counts[i]]
     return "".join(f"; {names[i]} {counts[i]:,}" for i in order)
 
 

@@ -124,7 +124,11 @@ def _as_node(parts: tuple[str, ...], case: Mapping[str, str], found: Comparison)
 def _top(ground: Ground, a: str, b: str) -> LatticeNode:
     """Answerable as soon as any treatment can be compared with the most frequent one."""
     others = [t for t in _by_courses(ground.courses) if t != b][:MOST_TREATMENTS] or [a]
-    found = min((judge(ground, Target(a=other, b=b)) for other in others), key=lambda c: c.answerable.rank)
+    found = judge(ground, Target(a=others[0], b=b))
+    for other in others[1:]:
+        if found.answerable is Answerable.YES:
+            break
+        found = min(found, judge(ground, Target(a=other, b=b)), key=lambda c: c.answerable.rank)
     return _as_node(TOP, {"treatment": f"{found.target.a} against {found.target.b}"}, found)
 
 

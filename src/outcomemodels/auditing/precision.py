@@ -131,17 +131,28 @@ def system_of(cells: Cells, components: Components) -> System:
     cell = components.sds.get("cell", 0.0) if any(len(b) > 2 for b in cells.batches) else 0.0
     weighted = diags_array(1 / (components.noise**2 / cells.n + cell**2)) @ W
     matrix = csc_array(W.T @ weighted + diags_array(np.array(precision)))
-    return System(cells, components, offset, _solver(matrix), index)
+    many = sorted(index.values(), key=len, reverse=True)
+    order = np.array([at for levels in many for at in levels.values()] + [0], dtype=np.int64)
+    return System(cells, components, offset, _solver(matrix, order), index)
 
 
-def _solver(matrix: csc_array) -> Callable[[FloatArray], FloatArray]:
+def _solver(matrix: csc_array, order: NDArray[np.int64]) -> Callable[[FloatArray], FloatArray]:
     """Factorise once: dense where small, sparse otherwise."""
     if matrix.shape[0] <= MOST_DENSE:
         factor = cho_factor(matrix.toarray())
         return lambda c: np.asarray(cho_solve(factor, c))
     from scipy.sparse.linalg import splu
 
-    return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}).solve
+    # batches with most levels go first: each of their levels meets few others, so that little fills in
+    ordered = csc_array(matrix[order][:, order])
+    found = splu(ordered, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+
+    def solve(c: FloatArray) -> FloatArray:
+        out = np.empty_like(c)
+        out[order] = found.solve(c[order])
+        return out
+
+    return solve
 
 
 def posterior_variance(system: System, contrast: Mapping[int, float]) -> float:

@@ -34,7 +34,9 @@ RULES = (
     "Nothing is timed for an entrant that fails the gate: every |z| ≤ 3 and every ratio of SDs within 0.95–1.05 "
     "against a reference posterior of at least 10,000 effective draws, variance parameters and fixed columns alike. "
     "“Unresolved” says that a ratio lies outside by less than three of its own Monte Carlo errors. Point estimators "
-    "(“near”) give no posterior: their seconds are of one estimate, and no effective draws are counted for them.",
+    "(“near”) give no posterior: their seconds are of one estimate, and no effective draws are counted for them. "
+    "Where no reference is kept, peers are held against the core, which shows agreement of two programs and no more; "
+    "the core itself then stands as “no reference”.",
     "Every peer ran between two runs of the core; a ratio compares it with those two. Intervals are the least and the "
     "most over repeats. Effective draws: the smallest bulk ESS over the parameters named, for chains; the smaller of "
     "Kish and replicate size, for weights. Seconds leave out starting the program, reading the data and compiling; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from outcomemodels.benchmarking.entrants import CORE
 from outcomemodels.benchmarking.gate import Gate, judge, judge_estimates
 from outcomemodels.benchmarking.measure import Measured, pool_moments
-from outcomemodels.benchmarking.reference import Reference, load_reference
+from outcomemodels.benchmarking.reference import Reference, Summary, load_reference
 from outcomemodels.benchmarking.schedule import Record
 
 Which = Literal["variance", "fixed"]
@@ -90,7 +90,13 @@ def _row(case: str, entrant: str, here: Sequence[Record], reference: Reference |
     mine = [r for r in here if r.entrant == entrant]
     done = [r for r in mine if r.measured.status == "done"]
     last = mine[-1].measured
-    gate = _gate([r.measured for r in done], reference) if done else Gate("no reference", reason=last.why)
+    gate = Gate("no reference", reason=last.why)
+    if done:
+        core = [r.measured for r in here if r.entrant == CORE and r.measured.status == "done"]
+        stand_in = reference is None and entrant != CORE and bool(core)
+        gate = _gate([r.measured for r in done], _from_core(case, core) if stand_in else reference)
+        if stand_in:
+            gate = replace(gate, reason=f"held against the core, for want of a reference; {gate.reason}".rstrip("; "))
     shown = done if gate.open else []
     nothing = Spread.of([])
 
@@ -118,6 +124,15 @@ def _row(case: str, entrant: str, here: Sequence[Record], reference: Reference |
         note=last.note,
         versions=", ".join(f"{k} {v}" for k, v in (done[-1].measured.versions if done else {}).items()),
     )
+
+
+def _from_core(case: str, core: Sequence[Measured]) -> Reference:
+    """The core's own posterior in place of a reference: agreement of two programs, not proof of either."""
+    found = {
+        name: Summary(m.mean, m.sd, m.mcse_mean, m.mcse_sd, (), math.nan, math.nan, math.nan)
+        for name, m in pool_moments(core).items()
+    }
+    return Reference(case, found, {"by": "the core"}, {})
 
 
 def _gate(done: Sequence[Measured], reference: Reference | None) -> Gate:

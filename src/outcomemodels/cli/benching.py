@@ -196,3 +196,44 @@ def reference(
     made.save(out)
     failed = [name for name, passed in made.checks.items() if not passed]
     click.echo(f"{out}: {'every check passed' if not failed else 'failed: ' + ', '.join(failed)}", err=True)
+
+
+@bench.command(
+    epilog="\b\nExamples:\n  outcomemodels bench truth\n  outcomemodels bench truth --model my-model --worlds 50"
+    "\n  outcomemodels bench truth --model my-model --alone"
+)
+@click.option("--model", "models", multiple=True, metavar="NAME", help="Installed model; repeat for more. [paul]")
+@click.option("--worlds", default=10, show_default=True, help="Worlds of each kind.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(["crossed", "sparse", "disconnected"]))
+@click.option("--alone", is_flag=True, help="Only the models named, without baselines and peers.")
+@click.option("--peers/--no-peers", default=True, help="Bambi, lme4 and a forest, each in its own environment.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the table as Markdown here.")
+@quiet_option
+def truth(
+    models: tuple[str, ...],
+    worlds: int,
+    kinds: tuple[str, ...],
+    alone: bool,
+    peers: bool,
+    out: Path | None,
+    quiet: bool,
+) -> None:
+    """Put models before worlds whose truth is known: coverage, error, regret, and honest labels."""
+    from outcomemodels.benchmarking import truth as bench_truth
+    from outcomemodels.benchmarking import truth_models
+    from outcomemodels.benchmarking.environments import cache_folder
+
+    candidates = [truth_models.of_model(name) for name in models or ("paul",)]
+    if not alone:
+        candidates += truth_models.baselines()
+        candidates += truth_models.peers(cache_folder()) if peers else ()
+    scores = bench_truth.run_truth(
+        candidates,
+        worlds=worlds,
+        kinds=kinds or tuple(bench_truth.KINDS),
+        say=lambda text: None if quiet else click.echo(text, err=True),
+    )
+    table = bench_truth.truth_table(scores)
+    if out is not None:
+        out.write_text(table, encoding="utf-8")
+    click.echo(table)

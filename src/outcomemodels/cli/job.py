@@ -20,7 +20,7 @@ from outcomemodels.cli.options import (
     response_option,
     suppress_option,
 )
-from outcomemodels.cli.sources import open_data, questions, showing_progress, step
+from outcomemodels.cli.sources import holds_reduced, open_data, questions, showing_progress, step
 
 if TYPE_CHECKING:
     from outcomemodels.data.dataset import PaulDataset
@@ -289,7 +289,8 @@ def audit(
 
 
 @click.command(
-    epilog="\b\nExample:\n  outcomemodels fit episodes.csv --schema paul.toml --outcome phq9_end --out fit.nc"
+    epilog="\b\nExamples:\n  outcomemodels fit episodes.csv --schema paul.toml --outcome phq9_end --out fit.nc\n"
+    "  outcomemodels fit stats.nc --out fit.nc         (rows reduced by outcomemodels reduce, or merged packets)"
 )
 @click.argument("source")
 @data_options
@@ -318,12 +319,20 @@ def fit(
     chains: int,
     accept: tuple[str, ...],
 ) -> None:
-    """Fit a model to SOURCE and save it; ask and report then start from the file."""
-    with step(f"read {source}", quiet=quiet):
-        data = open_data(source, schema=schema, where=where, years=years, level=level)
-    fitted = _fit_step(
-        data, outcome, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
-    )
+    """Fit a model to SOURCE and save it; ask and report then start from the file.
+
+    SOURCE may also be a file of reduced rows: their model and outcome were chosen by outcomemodels reduce.
+    """
+    fitted = None
+    if holds_reduced(source):
+        chosen = {"outcome": outcome, "covariate": covariates, "batch": batches, "formula": formula, "where": where}
+        fitted = _fit_reduced(source, [n for n, v in chosen.items() if v], engine, seed, draws, chains, quiet)
+    if fitted is None:
+        with step(f"read {source}", quiet=quiet):
+            data = open_data(source, schema=schema, where=where, years=years, level=level)
+        fitted = _fit_step(
+            data, outcome, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
+        )
     with step(f"saved {out}", quiet=quiet):
         fitted.save(out)
     if as_json:
@@ -331,3 +340,28 @@ def fit(
     else:
         click.echo(repr(fitted))
     leave(fitted)
+
+
+def _fit_reduced(
+    source: str, chosen: Sequence[str], engine: Engine, seed: int, draws: int, chains: int, quiet: bool
+) -> Fit:
+    """Fit reduced rows.
+
+    Raises
+    ------
+    SpecError
+        For choices that were made when the rows were reduced, and for NUTS, which needs the rows.
+    """
+    from outcomemodels.errors import SpecError
+    from outcomemodels.workflow import fit_reduced, load_reduced
+
+    if chosen or engine == "nuts":
+        named = [f"--{n}" for n in chosen] + (["--engine nuts"] if engine == "nuts" else [])
+        raise SpecError(
+            f"{source} holds reduced rows, so {', '.join(named)} cannot be chosen any more",
+            accepted="--seed, --draws, --chains",
+            mend="choose when reducing: outcomemodels reduce --help",
+        )
+    reduced = load_reduced(source)
+    with step(f"fitted {reduced.n_rows:,} reduced rows", quiet=quiet):
+        return fit_reduced(reduced, seed=seed, draws=draws, chains=chains, progress=showing_progress(quiet=quiet))

@@ -19,6 +19,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "audit": ("outcomemodels.cli.job", "audit", "Say what a data set can and cannot answer."),
     "fit": ("outcomemodels.cli.job", "fit", "Fit a model and save it."),
+    "reduce": (
+        "outcomemodels.cli.reducing",
+        "reduce",
+        "Reduce a table of any length to the sums an exact fit needs.",
+    ),
+    "packet": ("outcomemodels.cli.reducing", "packet", "Make of reduced rows what a site may hand over."),
+    "merge": ("outcomemodels.cli.reducing", "merge", "Add reduced tables or the packets of several sites."),
     "ask": ("outcomemodels.cli.asking", "ask", "Put Paul's question to a saved fit."),
     "report": ("outcomemodels.cli.asking", "report", "Write the report of a saved fit."),
     "models": ("outcomemodels.cli.listing", "models", "List the installed models."),

@@ -59,6 +59,22 @@ def open_data(
     return data.where(**pairs_of_labels(where)) if where else data
 
 
+def holds_reduced(source: str) -> bool:
+    """Whether a file holds reduced rows rather than a data set."""
+    path = Path(source)
+    if path.suffix not in (".nc", ".zarr") or not path.exists():
+        return False
+    import xarray as xr
+
+    from outcomemodels.inference.collapsed.cells import FORMAT
+
+    try:
+        with xr.open_dataset(path, engine="h5netcdf" if path.suffix == ".nc" else "zarr", decode_cf=False) as opened:
+            return opened.attrs.get("format") == FORMAT
+    except (OSError, ValueError, KeyError):
+        return False  # the reader of data sets says what is wrong with it
+
+
 def _open(source: str, schema: Path | None, years: Sequence[str], level: str) -> PaulDataset:
     path = Path(source)
     if path.is_dir() and path.suffix != ".zarr" and schema is None:

@@ -170,6 +170,39 @@ class Crossing:
         return "_x_".join(self.by)
 
 
+def distinct_rows(codes: IntArray, sizes: Sequence[int]) -> tuple[IntArray, IntArray]:
+    """Distinct rows of codes, ascending, and which of them each row is.
+
+    Parameters
+    ----------
+    codes : array of int, dims (row, factor)
+        From zero to below ``sizes``.
+    sizes : sequence of int, one per factor
+    """
+    total = float(np.prod([float(s) for s in sizes]))
+    if total >= 2.0**62 or (len(codes) and codes.min() < 0):
+        unique, inverse = np.unique(codes, axis=0, return_inverse=True)
+        return unique.astype(np.int32), inverse.reshape(-1).astype(np.int32)
+    key = codes[:, 0].astype(np.int64)
+    for f, size in enumerate(sizes[1:], start=1):
+        key *= size
+        key += codes[:, f]
+    if total <= 4 * len(key) + 1_000_000:
+        seen = np.zeros(int(total), dtype=bool)
+        seen[key] = True
+        kept = np.flatnonzero(seen)
+        place: IntArray = (np.cumsum(seen) - 1).astype(np.int32)[key]
+    else:
+        kept, inverse = np.unique(key, return_inverse=True)
+        place = inverse.reshape(-1).astype(np.int32)
+    parts = []
+    rest = kept
+    for size in reversed(sizes):
+        rest, part = np.divmod(rest, size)
+        parts.append(part)
+    return np.stack(parts[::-1], axis=1).astype(np.int32), place
+
+
 @dataclass(frozen=True, eq=False)
 class Design:
     """Everything a model may use, resolved.
@@ -344,14 +377,14 @@ class Design:
         if len(by) == 1 and factors[0].count is not None:
             levels = tuple((label,) for label in factors[0].levels)
             return Crossing(by, levels, np.full(self.n_obs, -1, np.int32), np.asarray(factors[0].count, dtype=float))
+        unique: IntArray
         if len(by) == 1:  # keep declared order; drop levels never observed
             used = np.unique(stacked[:, 0])
             recode = np.full(len(factors[0].levels), -1, dtype=np.int32)
             recode[used] = np.arange(len(used), dtype=np.int32)
-            unique, codes = used[:, None], recode[stacked[:, 0]]
+            unique, codes = used[:, None].astype(np.int32), recode[stacked[:, 0]]
         else:
-            unique, inverse = np.unique(stacked, axis=0, return_inverse=True)
-            codes = inverse.reshape(-1).astype(np.int32)
+            unique, codes = distinct_rows(stacked, [len(f.levels) for f in factors])
         levels = tuple(tuple(f.levels[c] for f, c in zip(factors, combination, strict=True)) for combination in unique)
         weight = np.ones(self.n_obs) if self.response is None else self.response.n
         count = np.bincount(codes, weights=weight, minlength=len(levels))

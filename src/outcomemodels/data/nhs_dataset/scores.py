@@ -93,7 +93,7 @@ def read_scores(
     tools = Tools(instruments)
     inside = _in_contacts(source, index, contacts, activities, tools)
     outside = _at_referrals(source, index, tools)
-    joined = {name: np.concatenate([inside[name], outside[name]]) for name in inside}
+    joined = {name: np.concatenate([inside.pop(name), outside.pop(name)]) for name in list(inside)}
     order = np.lexsort(
         (joined["row"], joined["second"], joined["day"], joined["measure"], joined["referral"])
     )  # at one time: scores of contacts in the order of recording, then those at the referral
@@ -101,6 +101,7 @@ def read_scores(
         measures=(*tools.measures, *(f"wsas_{i}" for i in WSAS_ITEMS)),
         **{f.name: joined[f.name][order] for f in fields(Scores) if f.name != "measures"},
     )
+    del joined, order  # tens of millions of rows: nothing is held twice
     keep = ~_repeated(found)
     source.count("scores repeated, left out", int((~keep).sum()))
     found = found.take(np.flatnonzero(keep))

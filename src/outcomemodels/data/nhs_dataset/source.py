@@ -56,6 +56,8 @@ class Source:
 
     def batches(self, number: str, names: Sequence[str], *, needs: Sequence[str] = ()) -> Iterator[Batch]:
         """Batches of a table; a table that is absent, or lacks a field it is useless without, yields none."""
+        import pyarrow as pa
+
         table = self.tables.get(number)
         name = TABLES[number]
         if table is None:
@@ -75,6 +77,7 @@ class Source:
             if self.progress:
                 print(f"\r  {name}: {done:,} rows, {perf_counter() - start:.0f} s ", end="", file=sys.stderr)  # noqa: T201
             yield batch
+        pa.default_memory_pool().release_unused()
         if self.progress:
             print(file=sys.stderr)  # noqa: T201
 

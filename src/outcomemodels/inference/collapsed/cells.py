@@ -271,8 +271,11 @@ def _lift(
 
     size = 2 + len(columns)
     place = np.array([0, 1, *(2 + columns.index(c) for c in part.columns)])
-    sums, products = np.zeros((len(part.sums), size)), np.zeros((len(part.products), size, size))
-    sums[:, place] = part.sums
+    same = np.array_equal(place, np.arange(size))
+    sums = part.sums if same else np.zeros((len(part.sums), size))
+    if not same:
+        sums[:, place] = part.sums
+    products = np.zeros((len(part.products), size, size))
     products[:, place[:, None], place[None, :]] = part.products
     plain, ranges = np.zeros((2, size)), np.stack([np.zeros(size), np.zeros(size)])
     plain[:, place], ranges[:, place] = part.plain, part.ranges

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from outcomemodels.design import UNKNOWN, Column, Crossing, Design, Factor, Number, Response
-from outcomemodels.design.build import NOT_RECORDED, column_parts
+from outcomemodels.design.build import LATE, NOT_RECORDED, column_parts
+from outcomemodels.design.carrier import distinct_rows
 from outcomemodels.design.response import Scale
 from outcomemodels.design.terms import Terms, batch_of, choose_terms
 from outcomemodels.errors import SpecError
 from outcomemodels.inference.collapsed.cells import FloatArray, Parts, Reduced, column_name
 from outcomemodels.inference.collapsed.layout import Layout, check_structure
-from outcomemodels.inference.collapsed.pairs import Entries, pair_entries
+from outcomemodels.inference.collapsed.pairs import Entries, Sorted, pair_entries
 from outcomemodels.inference.collapsed.stats import Statistics
 from outcomemodels.plugin import LinearModel, LinearStructure, Priors
 from outcomemodels.schema import Direction, Field, Statistic
@@ -100,6 +101,7 @@ def condense(reduced: Reduced) -> Condensed:
         grain=schema.grain,
         repeated=False,
         client="",
+        late=frozenset(f.name for f in schema if f.occasion in LATE),
     )
     levels = {n: f.levels for n, f in factors.items()}
     centred = () in terms.fixed
@@ -227,7 +229,7 @@ def statistics_from(condensed: Condensed, structure: LinearStructure) -> Statist
     offset = np.array([p.values[0] for p in structure.column_priors])
     p, slopes = len(design.columns), _slopes(design)
     move = _moves(condensed, slopes, offset)
-    sums, products = reduced.sums @ move.T, move @ reduced.products @ move.T
+    sums, products = move @ reduced.sums.T, move @ reduced.products @ move.T
     last = move.shape[0] - 1
     cells = _Side(design, reduced, on_groups=False)
     groups = _Side(design, reduced, on_groups=True)
@@ -246,11 +248,11 @@ def statistics_from(condensed: Condensed, structure: LinearStructure) -> Statist
                 codes, owner, table = cells.codes(batch.by), owner_cells, sums
             else:
                 codes, owner = groups.codes(batch.by), owner_groups
-                table = products[:, p + slopes.index(name)]
+                table = products[:, p + slopes.index(name)].T
             at = codes * classes + owner
             size = layout.levels[k] * classes
             first = row + np.arange(layout.levels[k]) * layout.widths[k]
-            values = np.stack([np.bincount(at, weights=table[:, c], minlength=size) for c in (*range(p), last)])
+            values = np.stack([np.bincount(at, weights=table[c], minlength=size) for c in (*range(p), last)])
             values = values.reshape(p + 1, layout.levels[k], classes)
             cross[first] += values[p]
             entries += [Entries.dense(first, np.full(len(first), fixed + b), values[b]) for b in range(p)]
@@ -266,14 +268,13 @@ def statistics_from(condensed: Condensed, structure: LinearStructure) -> Statist
                     if ones == 2:
                         value = one
                     elif ones == 1:
-                        value = sums[:, p + slopes.index(right if left == "1" else left)][None]
+                        value = sums[p + slopes.index(right if left == "1" else left)][None]
                     else:
                         value = squares[:, (p + slopes.index(left)) * width + p + slopes.index(right)][None]
                     rows = (layout.starts[k] + a, layout.widths[k], layout.levels[k])
                     columns = (layout.starts[other] + b, layout.widths[other], layout.levels[other])
-                    entries += pair_entries(
-                        side.codes(batch.by), side.codes(second.by), rows, columns, owner, classes, [value[0]]
-                    )
+                    ends = side.sorted(batch.by, rows[2]), side.sorted(second.by, columns[2])
+                    entries += pair_entries(*ends, rows, columns, owner, classes, [value[0]])
     total = np.zeros((classes, width, width))
     np.add.at(total, owner_groups, products)
     for a in range(p):
@@ -340,6 +341,13 @@ class _Side:
     def __init__(self, design: Design, reduced: Reduced, *, on_groups: bool) -> None:
         self.design, self.reduced, self.on_groups = design, reduced, on_groups
         self.held: dict[tuple[str, ...], NDArray[np.int64]] = {}
+        self.orders: dict[tuple[str, ...], Sorted] = {}
+
+    def sorted(self, by: tuple[str, ...], levels: int) -> Sorted:
+        """Levels of the crossing with the order they sort into."""
+        if by not in self.orders:
+            self.orders[by] = Sorted.of(self.codes(by), levels)
+        return self.orders[by]
 
     def codes(self, by: tuple[str, ...]) -> NDArray[np.int64]:
         """Level of the crossing, dims (cell,) or (group,)."""
@@ -351,8 +359,11 @@ class _Side:
                 names = self.reduced.recipe.squares_by
                 own = self.reduced.groups[:, [names.index(n) for n in by]]
                 every = self.reduced.codes[:, [self.reduced.recipe.apart.index(n) for n in by]]
-                seen, first = np.unique(every, axis=0, return_index=True)
-                index = {tuple(map(int, s)): int(crossing.codes[f]) for s, f in zip(seen, first, strict=True)}
+                sizes = [int(s) for s in every.max(axis=0) + 2]
+                seen, place = distinct_rows(every + 1, sizes)
+                level = np.empty(len(seen), np.int64)
+                level[place] = crossing.codes
+                index = {tuple(map(int, s)): int(v) for s, v in zip(seen - 1, level, strict=True)}
                 self.held[by] = np.array([index[tuple(map(int, g))] for g in own], dtype=np.int64)
         return self.held[by]
 

@@ -17,6 +17,20 @@ Place = tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
+class Sorted:
+    """Levels of a block, dims (row,), the rows in their order, and where each level starts."""
+
+    codes: NDArray[np.int64]
+    order: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, codes: NDArray[np.int64], levels: int) -> Sorted:
+        """Sort once, for every pair the block is in."""
+        return cls(codes, *order_by(codes, levels))
+
+
+@dataclass(frozen=True, eq=False)
 class Entries:
     """Entries of a matrix by variance class; all dims (entry,)."""
 
@@ -59,8 +73,8 @@ class Entries:
 
 
 def pair_entries(
-    first: NDArray[np.int64],
-    second: NDArray[np.int64],
+    first: Sorted,
+    second: Sorted,
     rows: Place,
     columns: Place,
     owner: NDArray[np.int64],
@@ -72,7 +86,7 @@ def pair_entries(
 
     Parameters
     ----------
-    first, second : arrays, dims (row,)
+    first, second : Sorted
         Levels of the two blocks.
     rows, columns : Place
     owner : array, dims (row,)
@@ -85,8 +99,7 @@ def pair_entries(
     swap = rows[2] < columns[2]
     long, short = (second, first) if swap else (first, second)
     size = rows[2] if swap else columns[2]
-    order, starts = order_by(long, max(rows[2], columns[2]))
-    i, j, c, sums = pair_sums(order, starts, short, size, owner, classes, np.stack(list(values)))
+    i, j, c, sums = pair_sums(long.order, long.starts, short.codes, size, owner, classes, np.stack(list(values)))
     if swap:
         i, j = j, i
     return [
