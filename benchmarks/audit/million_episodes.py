@@ -71,9 +71,8 @@ def main() -> None:
     busy = time.process_time() - busy
     steps = ", ".join(f"{n} {b - a:.1f} s" for n, a, b in zip(
         ("layers", "lattice", "costs", "verdict"), clock, clock[1:], strict=False))  # fmt: skip
-    print(
-        f"{N:,} episodes, {THERAPISTS:,} therapists: {clock[-1] - clock[0]:.1f} s ({steps}), {busy:.1f} s of processor time"
-    )
+    took = f"{clock[-1] - clock[0]:.1f} s, {busy:.1f} s of processor time"
+    print(f"{N:,} episodes, {THERAPISTS:,} therapists: {took} ({steps})")
     print(f"peak memory {gigabytes():.2f} GB, of which {before:.2f} GB to make and hold the data")
 
 

@@ -22,6 +22,8 @@ RULE = Disclosure()
         ("PHQ-9 and F41.1 in 2023-24, RX1:T12", "PHQ-9 and F41.1 in 2023-24, RX1:T12"),
         ("since 2021, 6 points or more", "since 2021, 6 points or more"),
         ("2.5 sessions, 87%", "2.5 sessions, 87%"),
+        ("7: phq9_end missing; 3: age missing", "5: phq9_end missing; fewer than 5: age missing"),
+        ("2 to 5 years, at 12:30", "2 to 5 years, at 12:30"),
     ],
 )
 def test_sentences(before, after):

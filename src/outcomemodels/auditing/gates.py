@@ -76,6 +76,8 @@ class Ground:
     courses: Courses
     components: Components
     cells: Cells
+    links: dict[tuple[str, str], Gate] = field(default_factory=dict, repr=False)
+    """Gate of connectedness of pairs of treatments already looked at; it does not depend on the rest of a question."""
 
     @cached_property
     def pooled(self) -> System:

@@ -91,10 +91,14 @@ def _print(plain: Mapping[str, Any], console: Console) -> None:
 
     head = f"Audit of {plain['name']}: {_count(plain['n'])} rows ({plain['grain']}). {plain['title']}"
     console.print(head, markup=False)
-    first = Table("column", *(head for head, _ in SUMMARY), "rules broken", title="The five columns in numbers")
-    for column, cells, rules in five_columns(plain):
-        first.add_row(column, *cells, "; ".join(rules) or "none")
+    first = Table("column", *(head for head, _ in SUMMARY), title="The five columns in numbers")
+    five = five_columns(plain)
+    for column, cells, _ in five:
+        first.add_row(column, *cells)
     console.print(first)
+    for column, _, rules in five:
+        if rules:
+            console.print(f"{column} breaks: {'; '.join(rules)}", markup=False)
     for finding in plain["findings"]:
         console.print(f"{finding['level'].upper():5} {finding['name']}: {finding['sentence']}", markup=False)
     steps = " → ".join(f"{_count(s['left'])} {s['requirement']}" for s in plain["waterfall"])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from outcomemodels.auditing.waterfall import Step
     from outcomemodels.outcomes.suppression import Disclosure
 
-_AFTER: tuple[Callable[[Ground, Target], Gate], ...] = (connected, overlapping, precise, verified, followed)
+_AFTER: tuple[Callable[[Ground, Target], Gate], ...] = (overlapping, precise, verified, followed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +68,10 @@ def judge(ground: Ground, target: Target) -> Comparison:
     first = identifiable(ground.courses, target)
     if not first.passed:
         return Comparison(target, (first,), ())
-    gates = (first, *(gate(ground, target) for gate in _AFTER))
+    pair = (target.a, target.b)
+    if pair not in ground.links:
+        ground.links[pair] = connected(ground, target)
+    gates = (first, ground.links[pair], *(gate(ground, target) for gate in _AFTER))
     return Comparison(target, gates, assumptions_of(ground, target, gates))
 
 

@@ -21,7 +21,7 @@ from outcomemodels.errors import DataError, SpecError
 from outcomemodels.schema import Facet, Field, Kind, Occasion, Statistic
 from outcomemodels.spec import ModelSpec
 
-_LATE = (Occasion.DURING, Occasion.END, Occasion.FOLLOW_UP)
+LATE = (Occasion.DURING, Occasion.END, Occasion.FOLLOW_UP)
 NOT_RECORDED = "not recorded"
 """Label given to missing values of labelled fields; it is a level like any other, not a guess."""
 
@@ -67,7 +67,7 @@ def build_design(data: PaulDataset, spec: ModelSpec, *, accepts: Accepts = ()) -
         grain=data.grain,
         repeated=repeated,
         client=client,
-        late=frozenset(f.name for f in data.schema.of_table("main") if f.occasion in _LATE),
+        late=frozenset(f.name for f in data.schema.of_table("main") if f.occasion in LATE),
     )
     if spec.noise_by and spec.noise_by not in factors:
         raise SpecError(f"noise_by={spec.noise_by!r} is not a labelled field", accepted=", ".join(factors))

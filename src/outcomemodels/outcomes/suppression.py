@@ -52,8 +52,9 @@ TEXT_KEYS = frozenset(
 )
 """Keys of plain dicts whose texts may name counts."""
 
-_NO_PEOPLE = r"(?!\s(?:points?|weeks?|days?|months?|years?|minutes?|periods?|draws|chains|columns?|fields?)\b)"
-_WHOLE = re.compile(r"(?<![\w.,\-–/:])(\d{1,3}(?:,\d{3})+|\d+)(?![\w%–/:]|[.,-]\d|-\w)" + _NO_PEOPLE)
+_UNITS = r"(?:points?|weeks?|days?|months?|years?|minutes?|periods?|draws|chains|columns?|fields?)\b"
+_NO_PEOPLE = rf"(?!\s(?:to\s\d+\s)?{_UNITS})"
+_WHOLE = re.compile(r"(?<![\w.,\-–/:])(\d{1,3}(?:,\d{3})+|\d+)(?![\w%–/]|:\w|[.,-]\d|-\w)" + _NO_PEOPLE)
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _PERCENT = re.compile(r"\d+(?:\.\d+)?\s?%")

@@ -21,6 +21,7 @@ from outcomemodels.inference.collapsed.cells import Reduced, merge_reduced
 from outcomemodels.inference.collapsed.condense import condense
 from outcomemodels.inference.collapsed.recipe import Recipe
 from outcomemodels.inference.collapsed.stream import reduce_rows
+from outcomemodels.schema import Facet, Field, Kind, Occasion
 from outcomemodels.spec import ModelSpec
 
 SPECS = {
@@ -216,3 +217,14 @@ def test_design_of_sums_knows_what_rows_lay_behind() -> None:
     sex = design.factor("sex")
     assert sex.levels == ("f", "m", "not recorded")
     assert design.crossing(("sex",)).count.sum() == reduced.n_rows
+
+
+def test_fields_of_the_course_itself_do_not_enter_on_their_own_account() -> None:
+    extra = Field(name="mode", facet=Facet.TREATMENT, kind=Kind.CATEGORICAL, occasion=Occasion.DURING)
+    schema = worlds.SCHEMA.with_fields(extra)
+    columns = worlds.table(600)
+    columns["mode"] = np.array(["online", "in person"], dtype=object)[np.arange(600) % 2]
+    rows, _ = worlds.from_rows(columns, worlds.SPEC, schema)
+    reduced = reduce_rows(columns, schema, worlds.SPEC)
+    assert "mode" not in reduced.levels
+    worlds.assert_same_statistics(rows, worlds.from_sums(reduced)[0])

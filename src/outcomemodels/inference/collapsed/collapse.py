@@ -23,7 +23,6 @@ from scipy.linalg import lapack
 from outcomemodels.inference.collapsed.layout import FloatArray, IntArray
 from outcomemodels.inference.collapsed.plan import Plan, make_plan, response_places
 from outcomemodels.inference.collapsed.stats import Statistics
-from outcomemodels.inference.collapsed.window import Window
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -58,6 +57,7 @@ class Factored:
     Q: FloatArray
     mean: FloatArray
     variances: FloatArray
+    misfit: float = float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +103,12 @@ class Collapsed:
         if not (v > 0).all() or not np.isfinite(v).all():
             nothing = np.zeros(0)
             return Factored(-np.inf, nothing, nothing, nothing, nothing, nothing, v)
-        D, B, A, square, scale = self._weighted(v)
+        D, B, A, square, scale = self.weighted(v)
         T = A * scale
         H, Q = np.zeros(len(D)), np.zeros(len(B))
         logdet = eliminate(
             D, B, plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at,
-            plan.group, plan.width, self._factor_at, self._flat(at), scale, T, H, Q,
+            plan.group, plan.width, self.factor_at, self._flat(at), scale, T, H, Q,
         )  # fmt: skip
         M = self._whiten(T, at)
         precision = M[:m, :m] if m else np.zeros((0, 0))
@@ -122,10 +122,29 @@ class Collapsed:
         logdet += 2 * float(np.log(np.diag(R)).sum()) if m else 0.0
         misfit = square + float(T[m, m]) - float(half @ half)
         value = float((stats.n * (LOG_2PI + np.log(v)) - stats.log_weight).sum()) + logdet + misfit
+        value = -0.5 * value - float(self.inside(at.noise[None, :])[0])
+        return Factored(value, T, R, H, Q, mean, v, misfit)
+
+    def inside(self, noise: FloatArray) -> FloatArray:
+        """Minus log density of the spread within cells at each row of noise SDs, dims (point,)."""
+        stats = self.stats
         with np.errstate(divide="ignore", invalid="ignore"):
-            cells = stats.degrees * np.log(at.noise) + stats.within / (2 * at.noise**2)
-        inside = float(np.where((stats.degrees > 0) | (stats.within > 0), cells, 0.0).sum())
-        return Factored(-0.5 * value - inside, T, R, H, Q, mean, v)
+            cells = stats.degrees * np.log(noise) + stats.within / (2 * noise**2)
+        return np.asarray(np.where((stats.degrees > 0) | (stats.within > 0), cells, 0.0).sum(axis=1))
+
+    @cached_property
+    def noise_is_scale(self) -> bool:
+        """Whether one noise SD scales every row's variance; its derivative then follows from the others."""
+        return len(self.stats.degrees) == 1 and not self.stats.known.any()
+
+    def noise_slope(self, at: Variances, misfit: float, others: float) -> FloatArray:
+        """d/d log noise when all scales together only rescale the outcome.
+
+        Then the derivatives for all scales add up to r'V^-1 r - n; ``others`` is the sum over effects and coefficients.
+        """
+        stats = self.stats
+        inside = -stats.degrees + stats.within / at.noise**2
+        return np.asarray(misfit - stats.n.sum() - others + inside)
 
     def gradient(self, at: Variances) -> tuple[float, list[FloatArray], FloatArray]:
         """Log density; per block E[sum_j z_j z_j'] - J I, dims (column, column); and d/d log noise.
@@ -134,19 +153,13 @@ class Collapsed:
         """
         from outcomemodels.inference.collapsed.kernels import covariances
 
-        if self.window is not None:
-            from outcomemodels.inference.collapsed import scalar
-
-            found = scalar.gradient(self, at)
-            if found is not None:
-                return found
         f = self.factor(at)
         stats, plan, layout = self.stats, self.plan, self.stats.layout
         if not np.isfinite(f.log_density):
             return -np.inf, [np.zeros((q, q)) for q in layout.widths], np.zeros(len(at.noise))
         m = len(plan.kept)
         Cz = self._kept_covariance(f)
-        Cu = self._unwhiten_both(Cz, at)
+        Cu = self.unwhiten_both(Cz, at)
         CD, CB = np.zeros(len(f.H)), np.zeros(len(f.Q))
         covariances(plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at, f.H, f.Q, np.ascontiguousarray(Cu), CD, CB)
         ze = self._effects_mean(f, at)
@@ -167,6 +180,14 @@ class Collapsed:
                     else:
                         S[a, b] += Cz[place[where[:, a]], place[where[:, b]]].sum()
             shares.append(S)
+        if self.noise_is_scale:
+            fixed = plan.kept >= layout.fixed.start
+            others = float((np.diag(Cz) + f.mean**2)[fixed].sum()) - int(fixed.sum())
+            return (
+                f.log_density,
+                shares,
+                self.noise_slope(at, f.misfit, others + sum(float(np.trace(s)) for s in shares)),
+            )
         u = self._unwhiten(z, at)
         second = u[stats.rows] * u[stats.columns]
         if len(plan.effects):
@@ -200,7 +221,7 @@ class Collapsed:
         z[:, plan.kept] = kept
         own = np.empty(len(plan.effects))
         for i in range(size):
-            units = self._unwhiten_kept(kept[i], at)
+            units = self.unwhiten_kept(kept[i], at)
             noise = rng.standard_normal(len(plan.effects))
             solve_back(plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at, f.H, f.Q, units, noise, own)
             z[i, plan.effects] = own
@@ -216,7 +237,7 @@ class Collapsed:
         plan, layout = self.plan, self.stats.layout
         z = np.empty(layout.size)
         z[plan.effects], z[plan.kept] = self._effects_mean(f, at), f.mean
-        Cu = self._unwhiten_both(self._kept_covariance(f), at)
+        Cu = self.unwhiten_both(self._kept_covariance(f), at)
         CD, CB = np.zeros(len(f.H)), np.zeros(len(f.Q))
         covariances(plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at, f.H, f.Q, np.ascontiguousarray(Cu), CD, CB)
         variance = np.empty(layout.size)
@@ -227,29 +248,22 @@ class Collapsed:
         mean[layout.fixed] += self.stats.offset
         return Moments(mean, variance)
 
-    @cached_property
-    def window(self) -> Window | None:
-        """The interpolated Schur complement; None where it does not apply (see :mod:`.window`)."""
-        if not self.plan.is_scalar or len(self.stats.noise) != 1 or not len(self.plan.kept):
-            return None
-        D, B, A, _ = self._single
-        return Window.of(self.plan, D, B, A)
-
-    @property
-    def single_square(self) -> float:
-        """R'Wr of the only variance class."""
-        return float(self._single[3])
+    def kept_posterior(self, at: Variances) -> tuple[FloatArray, FloatArray]:
+        """Mean (without the prior means taken off) and covariance of the kept variables, in natural units."""
+        f = self.factor(at)
+        return self.unwhiten_kept(f.mean, at), self.unwhiten_both(self._kept_covariance(f), at)
 
     # --- the data at given class variances -----------------------------------------------------------------
 
     @cached_property
-    def _single(self) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+    def placed(self) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+        """D, B, A and r'r of a single class at unit variance."""
         return self._place(self.stats.gram.toarray()[:, 0], self.stats.cross.toarray()[:, 0], self.stats.square[0])
 
-    def _weighted(self, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float, float]:
+    def weighted(self, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float, float]:
         """D, B, A (with the response as last row), r'Wr, and the factor still to be applied to D, B and A."""
         if len(v) == 1:
-            D, B, A, square = self._single
+            D, B, A, square = self.placed
             return D, B, A, square / float(v[0]), 1 / float(v[0])
         w = 1 / v
         D, B, A, square = self._place(self.stats.gram @ w, self.stats.cross @ w, float(self.stats.square @ w))
@@ -276,7 +290,8 @@ class Collapsed:
         return np.concatenate([[0], np.cumsum([q * q for q in self.stats.layout.widths])]).astype(np.int64)
 
     @cached_property
-    def _factor_at(self) -> IntArray:
+    def factor_at(self) -> IntArray:
+        """Place among the factors of every eliminated variable's block."""
         return np.asarray(self._factor_starts[self.plan.block], dtype=np.int64)
 
     def _flat(self, at: Variances) -> FloatArray:
@@ -304,7 +319,7 @@ class Collapsed:
                 start += levels * q
         return tuple(out)
 
-    def _unwhiten_kept(self, z: FloatArray, at: Variances) -> FloatArray:
+    def unwhiten_kept(self, z: FloatArray, at: Variances) -> FloatArray:
         """Like :meth:`_unwhiten` for the kept variables along the last axis."""
         u = np.array(z, dtype=float)
         for k, where in self.kept_blocks:
@@ -316,8 +331,9 @@ class Collapsed:
             u[..., -p:] *= self.fixed_sd
         return u
 
-    def _unwhiten_both(self, C: FloatArray, at: Variances) -> FloatArray:
-        return self._unwhiten_kept(np.ascontiguousarray(self._unwhiten_kept(C, at).T), at)
+    def unwhiten_both(self, C: FloatArray, at: Variances) -> FloatArray:
+        """Covariance of the kept variables in natural units."""
+        return self.unwhiten_kept(np.ascontiguousarray(self.unwhiten_kept(C, at).T), at)
 
     def _whiten(self, T: FloatArray, at: Variances) -> FloatArray:
         """L'T for the kept variables on both sides; the last row is the response's. Lower triangle given."""
@@ -352,7 +368,7 @@ class Collapsed:
 
         plan = self.plan
         out = np.empty(len(plan.effects))
-        units = self._unwhiten_kept(f.mean, at)
+        units = self.unwhiten_kept(f.mean, at)
         nothing = np.zeros(len(plan.effects))
         solve_back(plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at, f.H, f.Q, units, nothing, out)
         return out
@@ -376,7 +392,7 @@ class Collapsed:
         plan = self.plan
         out = CD.copy()
         scale_clusters(
-            plan.d_at, plan.size, plan.size, plan.group, plan.width, self._factor_at, self._flat(at), True, out
+            plan.d_at, plan.size, plan.size, plan.group, plan.width, self.factor_at, self._flat(at), True, out
         )
         return out
 
@@ -388,6 +404,6 @@ class Collapsed:
         out = CB.copy()
         scale_clusters(
             plan.b_at, plan.size, np.diff(plan.met_at) + 1,
-            plan.group, plan.width, self._factor_at, self._flat(at), False, out,
+            plan.group, plan.width, self.factor_at, self._flat(at), False, out,
         )  # fmt: skip
         return out

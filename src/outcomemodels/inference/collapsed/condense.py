@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from outcomemodels.design import UNKNOWN, Column, Crossing, Design, Factor, Number, Response
-from outcomemodels.design.build import NOT_RECORDED, column_parts
+from outcomemodels.design.build import LATE, NOT_RECORDED, column_parts
 from outcomemodels.design.carrier import distinct_rows
 from outcomemodels.design.response import Scale
 from outcomemodels.design.terms import Terms, batch_of, choose_terms
@@ -101,6 +101,7 @@ def condense(reduced: Reduced) -> Condensed:
         grain=schema.grain,
         repeated=False,
         client="",
+        late=frozenset(f.name for f in schema if f.occasion in LATE),
     )
     levels = {n: f.levels for n, f in factors.items()}
     centred = () in terms.fixed

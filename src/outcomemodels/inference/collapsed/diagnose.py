@@ -9,8 +9,9 @@ replicate error         <= 0.15    SD of posterior means over independent scramb
                                    divided by the root of the number of scrambles
 ======================  =========  =====================================================================
 
-Weights of the last stage are computed against the mixture of every stage, so a poor early stage shows in them; the
-numbers of earlier stages are kept and shown. When a gate fails, NUTS over the variance parameters takes over.
+Weights of the last stage are computed against the mixture of every stage, and nothing is resampled between stages, so a
+poor early stage cannot hide; the numbers of every stage, with all points so far and by itself, are kept in the tree's
+``diagnostics``. When a gate fails, NUTS over the variance parameters takes over.
 """
 
 from __future__ import annotations

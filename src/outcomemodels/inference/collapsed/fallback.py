@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from outcomemodels.errors import FitError
+from outcomemodels.inference.collapsed.batch import Batch
 from outcomemodels.inference.collapsed.collapse import Collapsed
 from outcomemodels.inference.collapsed.layout import FloatArray
 from outcomemodels.inference.collapsed.parameters import Parameters
@@ -17,7 +18,13 @@ MAX_RHAT = 1.01
 
 
 def nuts_theta(
-    parameters: Parameters, engine: Collapsed, failed: ThetaSample, *, seed: int, draws: int = 500, tune: int = 300
+    parameters: Parameters,
+    engine: Collapsed | Batch,
+    failed: ThetaSample,
+    *,
+    seed: int,
+    draws: int = 500,
+    tune: int = 300,
 ) -> ThetaSample:
     """Sample the whitened parameters with nutpie, four chains; the failed sample gives centre and scale.
 

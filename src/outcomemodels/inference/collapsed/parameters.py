@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
+from outcomemodels.inference.collapsed.batch import Batch, Points
 from outcomemodels.inference.collapsed.collapse import Collapsed, Variances
 from outcomemodels.inference.collapsed.layout import FloatArray, IntArray, Layout
 from outcomemodels.plugin import LinearStructure
@@ -58,17 +59,20 @@ def log_sd_slope(prior: Prior, eta: float, sd: float) -> float:
 
 
 def correlation_factor(partial: FloatArray, size: int) -> FloatArray:
-    """Lower Cholesky factor of a correlation matrix from canonical partial correlations, row by row."""
-    L = np.zeros((size, size), dtype=np.asarray(partial).dtype)
-    L[0, 0] = 1.0
+    """Lower Cholesky factors of correlation matrices from canonical partial correlations, row by row.
+
+    Dims (…, pair) to (…, column, column).
+    """
+    L = np.zeros((*partial.shape[:-1], size, size), dtype=partial.dtype)
+    L[..., 0, 0] = 1.0
     at = 0
     for i in range(1, size):
-        left = 1.0 + 0 * L[0, 0]
+        left = np.ones_like(L[..., 0, 0])
         for j in range(i):
-            L[i, j] = partial[at] * np.sqrt(left)
-            left = left * (1 - partial[at] ** 2)
+            L[..., i, j] = partial[..., at] * np.sqrt(left)
+            left = left * (1 - partial[..., at] ** 2)
             at += 1
-        L[i, i] = np.sqrt(left)
+        L[..., i, i] = np.sqrt(left)
     return L
 
 
@@ -125,77 +129,60 @@ class Parameters:
         """Names of the coordinates."""
         return tuple(c.name for c in self.coordinates)
 
-    def natural(self, eta: FloatArray) -> tuple[list[FloatArray], list[FloatArray], FloatArray]:
-        """SDs and partial correlations of each block, and noise SDs, at a point dims (coordinate,)."""
-        sds = [
-            np.array([p.values[0] if p.name == "constant" else np.nan for p in b.sds]) for b in self.structure.blocks
-        ]
-        partial = [np.zeros(len(b.columns) * (len(b.columns) - 1) // 2) for b in self.structure.blocks]
-        noise = np.array([p.values[0] if p.name == "constant" else np.nan for p in self.structure.noise])
-        for value, c in zip(eta, self.coordinates, strict=True):
+    def naturals(self, etas: FloatArray) -> tuple[list[FloatArray], list[FloatArray], FloatArray]:
+        """SDs and partial correlations of each block, and noise SDs, at points dims (point, coordinate).
+
+        Dims (point, column), (point, pair) and (point, noise level).
+        """
+        n = len(etas)
+
+        def known(priors: tuple[Prior, ...]) -> FloatArray:
+            return np.tile([p.values[0] if p.name == "constant" else np.nan for p in priors], (n, 1))
+
+        sds = [known(b.sds) for b in self.structure.blocks]
+        partial = [np.zeros((n, len(b.columns) * (len(b.columns) - 1) // 2)) for b in self.structure.blocks]
+        noise = known(self.structure.noise)
+        for values, c in zip(np.asarray(etas).T, self.coordinates, strict=True):
             if c.kind == "sd":
-                sds[c.index][c.position] = sd_from_normal(c.prior, value)
+                sds[c.index][:, c.position] = sd_from_normal(c.prior, values)
             elif c.kind == "noise":
-                noise[c.index] = sd_from_normal(c.prior, value)
+                noise[:, c.index] = sd_from_normal(c.prior, values)
             else:
-                tail = special.betaincinv(c.shape, c.shape, special.ndtr(-abs(np.clip(value, -LIMIT, LIMIT))))
-                partial[c.index][c.position] = np.sign(value) * (1 - 2 * max(float(tail), 1e-13))
+                below = special.ndtr(-np.abs(np.clip(values, -LIMIT, LIMIT)))
+                tail = special.betaincinv(c.shape, c.shape, below)
+                partial[c.index][:, c.position] = np.sign(values) * (1 - 2 * np.maximum(tail, 1e-13))
         return sds, partial, noise
 
-    @property
-    def is_diagonal(self) -> bool:
-        """Whether no block has correlated columns."""
-        return not any(c.kind == "corr" for c in self.coordinates)
+    def natural(self, eta: FloatArray) -> tuple[list[FloatArray], list[FloatArray], FloatArray]:
+        """As :meth:`naturals` at one point dims (coordinate,)."""
+        sds, partial, noise = self.naturals(np.asarray(eta)[None, :])
+        return [s[0] for s in sds], [p[0] for p in partial], noise[0]
 
-    def many_sds(self, etas: FloatArray) -> tuple[list[FloatArray], FloatArray]:
-        """SDs of each block, dims (point, column), and noise SDs, dims (point, noise level), of many points."""
-        sds = [np.full((len(etas), len(b.sds)), np.nan) for b in self.structure.blocks]
-        noise = np.full((len(etas), len(self.structure.noise)), np.nan)
-        for filled, priors in (
-            *zip(sds, (b.sds for b in self.structure.blocks), strict=True),
-            (noise, self.structure.noise),
-        ):
-            for a, prior in enumerate(priors):
-                if prior.name == "constant":
-                    filled[:, a] = prior.values[0]
-        for i, c in enumerate(self.coordinates):
-            if c.kind == "sd":
-                sds[c.index][:, c.position] = sd_from_normal(c.prior, etas[:, i])
-            elif c.kind == "noise":
-                noise[:, c.index] = sd_from_normal(c.prior, etas[:, i])
-        return sds, noise
-
-    def log_posteriors(self, engine: Collapsed, etas: FloatArray) -> FloatArray:
-        """:meth:`log_posterior` of many points, dims (point, coordinate) to (point,); on all cores where it can."""
-        from outcomemodels.inference.collapsed.scalar import densities
-        from outcomemodels.inference.collapsed.window import in_threads
-
-        out = np.full(len(etas), np.nan)
-        if engine.window is not None and self.is_diagonal:
-            out = densities(engine, *self.many_sds(etas)) - 0.5 * (etas**2).sum(axis=1)
-        left = np.flatnonzero(np.isnan(out))
-
-        def run(rows: IntArray) -> None:
-            for i in left[rows]:
-                out[i] = self.log_posterior(engine, etas[i])
-
-        in_threads(run, len(left))
-        return np.where(np.isfinite(out), out, -np.inf)
+    def points(self, etas: FloatArray) -> Points:
+        """Points of the variance parameters, dims (point, coordinate)."""
+        sds, partial, noise = self.naturals(etas)
+        n = len(noise)
+        factors = [
+            (s[:, :, None] * correlation_factor(p, s.shape[1])).reshape(n, -1)
+            for s, p in zip(sds, partial, strict=True)
+        ]
+        return Points(np.concatenate([np.zeros((n, 0)), *factors], axis=1), noise)
 
     def variances(self, eta: FloatArray) -> Variances:
-        """The point of the variance parameters."""
-        sds, partial, noise = self.natural(eta)
-        factors = []
-        for s, p in zip(sds, partial, strict=True):
-            factors.append(s[:, None] * (correlation_factor(p, len(s)) if len(s) > 1 else np.ones((1, 1))))
-        return Variances(tuple(factors), noise)
+        """One point of the variance parameters."""
+        return self.points(np.asarray(eta)[None, :]).one(0, tuple(len(b.columns) for b in self.structure.blocks))
+
+    def log_posteriors(self, batch: Batch, etas: FloatArray) -> FloatArray:
+        """Log posterior densities on the whitened scale, up to a constant; dims (point, coordinate) to (point,)."""
+        value = batch.log_densities(self.points(etas)) - 0.5 * (etas**2).sum(axis=1)
+        return np.asarray(np.where(np.isfinite(value), value, -np.inf))
 
     def log_posterior(self, engine: Collapsed, eta: FloatArray) -> float:
         """Log posterior density on the whitened scale, up to a constant."""
         value = engine.log_density(self.variances(eta)) - 0.5 * float(eta @ eta)
         return value if np.isfinite(value) else -np.inf
 
-    def gradient(self, engine: Collapsed, eta: FloatArray) -> tuple[float, FloatArray]:
+    def gradient(self, engine: Collapsed | Batch, eta: FloatArray) -> tuple[float, FloatArray]:
         """Log posterior and its gradient on the whitened scale."""
         sds, partial, noise = self.natural(eta)
         at = self.variances(eta)
@@ -203,9 +190,7 @@ class Parameters:
         out = -np.array(eta, dtype=float)
         if not np.isfinite(value):
             return -np.inf, np.zeros(len(eta))
-        corr = [
-            correlation_factor(p, len(s)) if len(s) > 1 else np.ones((1, 1)) for s, p in zip(sds, partial, strict=True)
-        ]
+        corr = [correlation_factor(p, len(s)) for s, p in zip(sds, partial, strict=True)]
         for i, c in enumerate(self.coordinates):
             if c.kind == "noise":
                 out[i] += by_noise[c.index] * log_sd_slope(c.prior, eta[i], noise[c.index])

@@ -20,6 +20,12 @@ MAX_KEPT = 8000
 """Most variables in the dense factor: 8,000 need 0.5 GB and seconds a factorisation."""
 
 
+SEPARATED = 40.0
+"""Operations for each entry of the dense factor when scalar clusters are summed in advance (``separable``)."""
+WORTH = 0.05
+"""Least share of the cost that eliminating a further block must be able to save before it is tried."""
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Elimination order and places.
@@ -162,19 +168,14 @@ def _choose(stats: Statistics) -> tuple[int, ...]:
     for k in order[1:]:
         if sizes[k] < 8:
             break
+        kept = float(layout.size - sizes[list(best)].sum())
+        if kept**3 / 3 - (kept - sizes[k]) ** 3 / 3 < WORTH * cost:
+            continue
         trial = (*best, k)
         other = _clusters(stats, trial)[-1]
         if other < cost:
             best, cost = trial, other
     return tuple(sorted(best))
-
-
-def _distinct(keys: IntArray) -> IntArray:
-    """Ascending without repeats; a sort of keys that lie mostly in order is quicker than hashing them."""
-    if not len(keys):
-        return keys
-    keys = np.sort(keys, kind="stable")
-    return np.asarray(keys[np.concatenate([[True], keys[1:] != keys[:-1]])])
 
 
 def _clusters(stats: Statistics, blocks: tuple[int, ...]) -> tuple[IntArray, IntArray, IntArray, IntArray, float]:
@@ -202,11 +203,15 @@ def _clusters(stats: Statistics, blocks: tuple[int, ...]) -> tuple[IntArray, Int
     mixed = inside[i] != inside[j]
     inner = np.where(inside[i[mixed]], i[mixed], j[mixed])
     outer = np.where(inside[i[mixed]], j[mixed], i[mixed])
-    pairs = _distinct(cluster[number[inner]] * max(p, 1) + outer)
-    met_cluster, met_variable = pairs // max(p, 1), pairs % max(p, 1)
+    touched = sparse.csr_array((np.ones(len(inner), np.int8), (cluster[number[inner]], outer)), shape=(count, p))
+    touched.sum_duplicates()
+    met_cluster = np.repeat(np.arange(count), np.diff(touched.indptr))
+    met_variable = touched.indices.astype(np.int64)
     size = np.bincount(cluster, minlength=count).astype(float)
     met = np.bincount(met_cluster, minlength=count).astype(float)
     kept = float(p - len(effects))
     # loops over clusters run at about an eighth of the speed of the dense factor
-    loops = float((size**3 / 3 + size**2 * met + size * (met + 1) ** 2 / 2).sum())
-    return effects, cluster, met_cluster, met_variable, 8 * loops + kept**3 / 3
+    loops = 8 * float((size**3 / 3 + size**2 * met + size * (met + 1) ** 2 / 2).sum())
+    if len(blocks) == 1 and (size == 1).all():
+        loops = min(loops, SEPARATED * (kept + 1) ** 2)
+    return effects, cluster, met_cluster, met_variable, loops + kept**3 / 3

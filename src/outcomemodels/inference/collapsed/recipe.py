@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+from outcomemodels.design.build import LATE
 from outcomemodels.design.formula import FixedTerm, parse_formula
 from outcomemodels.errors import SpecError
 from outcomemodels.schema import Facet, Field, Grain, Kind, Schema, Statistic
@@ -75,7 +76,8 @@ class Recipe:
                 accepted=", ".join([*labelled, *numeric]),
                 mend="declare the field in the schema",
             )
-        apart = [n for n, f in labelled.items() if f.facet in KEPT_APART and not _is_serial(f)]
+        late = {n for n, f in labelled.items() if f.occasion in LATE and f.facet in (Facet.TREATMENT, Facet.SETTING)}
+        apart = [n for n, f in labelled.items() if f.facet in KEPT_APART and not _is_serial(f) and n not in late]
         for facet in FIRST_OF:
             apart += [n for n, f in labelled.items() if f.facet is facet][:1]
         apart += [n for n in labelled if n in named.by or n == spec.noise_by]

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from outcomemodels.inference.collapsed.batch import Batch
 from outcomemodels.inference.collapsed.collapse import Collapsed
 from outcomemodels.inference.collapsed.diagnose import judge, report
 from outcomemodels.inference.collapsed.layout import FloatArray
 from outcomemodels.inference.collapsed.parameters import Parameters
-from outcomemodels.inference.collapsed.scalar import draws as scalar_draws
 from outcomemodels.inference.collapsed.stats import Statistics, statistics
 from outcomemodels.inference.collapsed.theta import ThetaSample, sample_theta
 from outcomemodels.inference.collapsed.weights import resample
@@ -22,8 +22,8 @@ from outcomemodels.plugin import LinearStructure
 from outcomemodels.posterior import column_dim, corr_name, effect_name, sd_name
 
 CHAINS = 4
-BUDGET = 2e11
-"""Floating point operations to spend on densities; sets how many points are weighed, within 512 to 2048 a round."""
+BUDGET = 1.5e10
+"""Floating point operations to spend on densities; sets how many points are weighed, within 512 to 4096 a round."""
 
 
 def sample_collapsed(
@@ -78,14 +78,15 @@ def _sample(structure: LinearStructure, draws: int, seed: int, said: _Said, stat
     said("reducing rows to statistics")
     reduced = statistics(structure) if stats is None else stats
     engine = Collapsed.of(reduced, fixed_sds(structure))
+    batch = Batch(engine)
     parameters = Parameters(structure)
     said("weighing the variance parameters")
-    weighed, diagnostics = weigh(parameters, engine, _integer(seeds[0]))
+    weighed, diagnostics = weigh(parameters, batch, _integer(seeds[0]))
     said(f"drawing the effects ({diagnostics['method']}, k-hat {diagnostics['khat']})")
     per_chain = -(-draws // CHAINS)
     rng = np.random.default_rng(seeds[1])
     chosen = resample(weighed.weights, per_chain * CHAINS, rng)
-    variables = draw_variables(parameters, engine, weighed, chosen, np.random.default_rng(seeds[2]))
+    variables = draw_variables(parameters, batch, weighed, chosen, np.random.default_rng(seeds[2]))
     diagnostics["seconds"] = said.seconds
     diagnostics["eliminated"] = [reduced.layout.blocks[k] for k in engine.plan.eliminated]
     tree = _tree(structure, parameters, weighed, chosen, variables, per_chain)
@@ -104,37 +105,24 @@ def fixed_sds(structure: LinearStructure) -> FloatArray:
     return np.array([p.values[1] if p.name == "normal" else 0.0 for p in structure.column_priors])
 
 
-def weigh(parameters: Parameters, engine: Collapsed, seed: int) -> tuple[ThetaSample, dict[str, Any]]:
+def weigh(parameters: Parameters, batch: Batch, seed: int) -> tuple[ThetaSample, dict[str, Any]]:
     """Weighted points of the variance parameters, by NUTS when a gate of importance sampling fails."""
-    points = int(np.clip(BUDGET / max(engine.plan.cost, 1.0), 512, 2048))
-    weighed = sample_theta(parameters, engine, seed=seed, points=points)
+    points = int(np.clip(BUDGET / max(batch.engine.plan.cost, 1.0), 512, 4096))
+    weighed = sample_theta(parameters, batch, seed=seed, points=points)
     gates = judge(weighed)
     if gates.passed:
         return weighed, report(weighed, gates, None)
     from outcomemodels.inference.collapsed.fallback import nuts_theta
 
-    second = nuts_theta(parameters, engine, weighed, seed=seed % 2**31)
+    second = nuts_theta(parameters, batch, weighed, seed=seed % 2**31)
     return second, report(second, judge(second), gates)
 
 
 def draw_variables(
-    parameters: Parameters, engine: Collapsed, weighed: ThetaSample, chosen: np.ndarray, rng: np.random.Generator
+    parameters: Parameters, batch: Batch, weighed: ThetaSample, chosen: np.ndarray, rng: np.random.Generator
 ) -> FloatArray:
     """Exact draws of effects then coefficients, one for each chosen point; dims (draw, variable)."""
-    out = np.empty((len(chosen), engine.stats.layout.size))
-    unique, inverse, counts = np.unique(chosen, return_inverse=True, return_counts=True)
-    order = np.argsort(inverse, kind="stable")
-    points = [parameters.variances(weighed.points[point]) for point in unique]
-    if engine.window is not None:
-        drawn = scalar_draws(engine, points, counts.astype(np.int64), rng)
-        if drawn is not None:
-            out[order] = drawn
-            return out
-    ends = np.concatenate([[0], np.cumsum(counts)])
-    for i, at in enumerate(points):
-        where = order[ends[i] : ends[i + 1]]
-        out[where] = engine.draw(at, rng, len(where))
-    return out
+    return batch.draws(parameters.points(weighed.points[chosen]), rng)
 
 
 def _tree(
@@ -149,8 +137,10 @@ def _tree(
 
     layout = Layout.of(structure)
     unique, inverse = np.unique(chosen, return_inverse=True)
-    natural = [parameters.natural(weighed.points[i]) for i in unique]
-    factors = [parameters.variances(weighed.points[i]).factors for i in unique]
+    all_sds, _, all_noise = parameters.naturals(weighed.points[unique])
+    widths = layout.widths
+    points = parameters.points(weighed.points[unique])
+    factors = [points.one(i, widths).factors for i in range(len(unique))] if max((*widths, 1)) > 1 else []
     data: dict[str, tuple[tuple[str, ...], FloatArray]] = {}
     coords: dict[str, Any] = {"chain": np.arange(CHAINS), "draw": np.arange(per_chain)}
 
@@ -163,7 +153,7 @@ def _tree(
     for k, block in enumerate(structure.blocks):
         q, columns = len(block.columns), column_dim(block.id)
         coords[block.dim] = list(block.levels)
-        sds = np.stack([each[0][k] for each in natural])[inverse]
+        sds = all_sds[k][inverse]
         effects = variables[:, layout.block(k)].reshape(len(chosen), len(block.levels), q)
         if q == 1:
             put(sd_name(block.id), (), sds[:, 0])
@@ -176,14 +166,14 @@ def _tree(
             coords[f"{columns}_bis"] = list(block.columns)
             corr = np.stack([_correlation(each[k]) for each in factors])[inverse]
             put(corr_name(block.id), (columns, f"{columns}_bis"), corr)
-    noise = np.stack([each[2] for each in natural])[inverse]
+    noise = all_noise[inverse]
     if structure.noise_by:
         coords[structure.noise_by] = list(structure.noise_levels)
         put("noise", (structure.noise_by,), noise)
     else:
         put("noise", (), noise[:, 0])
     weight = weighed.weights[chosen] * len(weighed.weights)
-    points = xr.Dataset(
+    weighted = xr.Dataset(
         {"eta": (("point", "parameter"), weighed.points), "weight": (("point",), weighed.weights)},
         coords={"parameter": list(parameters.names)},
     )
@@ -194,7 +184,7 @@ def _tree(
                 {"weight": (("chain", "draw"), weight.reshape(CHAINS, per_chain))},
                 coords={"chain": coords["chain"], "draw": coords["draw"]},
             ),
-            "variance_points": points,
+            "variance_points": weighted,
         }
     )
 

@@ -19,16 +19,18 @@ from scipy import optimize, special, stats
 from scipy.stats import qmc
 
 from outcomemodels.errors import FitError
+from outcomemodels.inference.collapsed.batch import Batch
 from outcomemodels.inference.collapsed.collapse import Collapsed
-from outcomemodels.inference.collapsed.layout import FloatArray, IntArray
+from outcomemodels.inference.collapsed.layout import FloatArray
 from outcomemodels.inference.collapsed.parameters import Parameters
+from outcomemodels.inference.collapsed.threads import over_range
 from outcomemodels.inference.collapsed.weights import kish, smooth
-from outcomemodels.inference.collapsed.window import in_threads
 
 SCRAMBLES = 4
 DF = 8.0
 GOOD_KISH = 0.5
 GOOD_KHAT = 0.4
+ENOUGH = 400.0
 ROUNDS = 6
 
 
@@ -64,12 +66,19 @@ class Component:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What one round of sampling achieved."""
+    """What one round of sampling achieved: all points so far against the mixture, and the round's own alone.
+
+    ``own_khat`` and ``own_kish`` judge the round's ``own_points`` against its own proposal, so that a poor round shows
+    even when later ones make up for it.
+    """
 
     name: str
     points: int
     khat: float
     kish: float
+    own_points: int = 0
+    own_khat: float = float("nan")
+    own_kish: float = float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +115,7 @@ class ThetaSample:
     covariance: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
 
 
-def find_mode(parameters: Parameters, engine: Collapsed) -> tuple[FloatArray, FloatArray, int]:
+def find_mode(parameters: Parameters, engine: Batch) -> tuple[FloatArray, FloatArray, int]:
     """Mode on the whitened scale, negative Hessian there, and gradients used.
 
     Raises
@@ -114,15 +123,15 @@ def find_mode(parameters: Parameters, engine: Collapsed) -> tuple[FloatArray, Fl
     FitError
         If the density is not finite at the start.
     """
-    start = parameters.start(engine)
-    best, slope = parameters.gradient(engine, start)
+    start = parameters.start(engine.engine)
+    best, _ = parameters.gradient(engine, start)
     if not np.isfinite(best):
         raise FitError(
             "the density of the variance parameters is not finite at the start",
             accepted="a response with finite variance, and priors that allow noise above zero",
         )
     used = 1
-    scale = 1 / np.sqrt(parameters.rough_curvature(engine, start))
+    scale = 1 / np.sqrt(parameters.rough_curvature(engine.engine, start))
 
     def objective(x: FloatArray) -> tuple[float, FloatArray]:
         nonlocal used
@@ -143,22 +152,25 @@ def find_mode(parameters: Parameters, engine: Collapsed) -> tuple[FloatArray, Fl
         step = np.linalg.solve(_positive(hessian), slope)
         if float(slope @ step) < 0.01:  # within a tenth of a posterior SD of the mode
             break
-        better = parameters.log_posterior(engine, mode + step)
-        if better > parameters.log_posterior(engine, mode):
+        values = parameters.log_posteriors(engine, np.stack([mode, mode + step]))
+        if values[1] > values[0]:
             x = (mode + step - start) / scale
     return mode, _positive(hessian), used
 
 
-def _curvature(parameters: Parameters, engine: Collapsed, at: FloatArray, slope: FloatArray) -> FloatArray:
-    """Negative Hessian from one-sided differences of the gradient, on all cores."""
-    d, h = len(at), 1e-4
+def _curvature(parameters: Parameters, engine: Batch, at: FloatArray, slope: FloatArray) -> FloatArray:
+    """Negative Hessian from one-sided differences of the gradient; step in units of a rough posterior SD."""
+    d = len(at)
     out = np.zeros((d, d))
+    h = 1e-4
 
-    def run(rows: IntArray) -> None:
-        for i in rows:
-            out[i] = -(parameters.gradient(engine, at + h * np.eye(d)[i])[1] - slope) / h
+    def some(first: int, last: int) -> None:
+        for i in range(first, last):
+            moved = at.copy()
+            moved[i] += h
+            out[i] = -(parameters.gradient(engine, moved)[1] - slope) / h
 
-    in_threads(run, d)
+    over_range(some, d)
     return (out + out.T) / 2
 
 
@@ -171,13 +183,13 @@ def _positive(hessian: FloatArray) -> FloatArray:
 def split_component(
     log_density: Callable[[FloatArray], FloatArray], mode: FloatArray, hessian: FloatArray
 ) -> Component:
-    """Component at the mode with left and right scales found by probing each axis."""
+    """Component at the mode with left and right scales found by probing each axis; densities of many points at once."""
     value, axes = np.linalg.eigh(hessian)
     sd = 1 / np.sqrt(value)
-    steps = 1.5 * (axes * sd).T
-    found = log_density(np.concatenate([mode[None], mode - steps, mode + steps]))
-    drop = found[0] - found[1:].reshape(2, len(mode))
-    sides = np.clip(np.sqrt(1.125 / np.maximum(drop, 1e-3)), 0.5, 2.5)
+    moves = 1.5 * (axes * sd).T
+    found = log_density(np.concatenate([mode[None, :], mode - moves, mode + moves]))
+    drop = np.maximum(found[0] - found[1:], 1e-3).reshape(2, len(mode))
+    sides = np.clip(np.sqrt(1.125 / drop), 0.5, 2.5)
     return Component(mode, axes, 1.05 * sd * sides[0], 1.05 * sd * sides[1])
 
 
@@ -203,64 +215,65 @@ def refit(points: FloatArray, weights: FloatArray, hessian: FloatArray) -> Compo
 
 def sample_theta(
     parameters: Parameters,
-    engine: Collapsed,
+    engine: Collapsed | Batch,
     *,
     seed: int,
     points: int = 1024,
 ) -> ThetaSample:
     """Importance sample of the variance parameters.
 
+    Rounds go on until k-hat is below ``GOOD_KHAT`` and Kish's effective size above both ``GOOD_KISH`` of the points
+    and ``ENOUGH``; at most ``ROUNDS``.
+
     Parameters
     ----------
     parameters : Parameters
-    engine : Collapsed
+    engine : Collapsed or Batch
     seed : int
     points : int
-        Densities in each round; rounded up to a power of two per scramble.
+        Densities in each round after the first; rounded up to a power of two per scramble.
     """
+    batch = engine if isinstance(engine, Batch) else Batch(engine)
     d = len(parameters.coordinates)
     if d == 0:
-        value = parameters.log_posterior(engine, np.zeros(0))
+        value = float(parameters.log_posteriors(batch, np.zeros((1, 0)))[0])
         stage = Stage("no free variance parameters", 1, -np.inf, np.inf)
         return ThetaSample(np.zeros((1, 0)), np.ones(1), np.zeros(1, int), -np.inf, np.inf, (stage,), 1, value, "fixed")
 
     def many(etas: FloatArray) -> FloatArray:
-        return parameters.log_posteriors(engine, etas)
+        return parameters.log_posteriors(batch, etas)
 
-    mode, hessian, gradients = find_mode(parameters, engine)
+    mode, hessian, gradients = find_mode(parameters, batch)
     used = 3 * gradients + 2 * d + 1
     components = [split_component(many, mode, hessian)]
     seeds = np.random.SeedSequence(seed)
     each = 1 << max(4, int(np.ceil(np.log2(points / SCRAMBLES))))
-    first = max(each // 4, 32)
+    first = min(each, max(each // 4, 128))
     sets: list[FloatArray] = []
     densities: list[FloatArray] = []
     scramble: list[np.ndarray] = []
     counts: list[int] = []
     stages: list[Stage] = []
-    weights, khat = np.ones(0), np.inf
     for round_ in range(ROUNDS):
         size = first if round_ == 0 else each
         component = components[-1]
-        for s, child in enumerate(seeds.spawn(SCRAMBLES)):
-            uniform = qmc.Sobol(d + 1, rng=np.random.default_rng(child)).random(size)
-            placed = component.place(uniform)
-            sets.append(placed)
-            densities.append(many(placed))
-            scramble.append(np.full(size, s))
-        counts.append(size * SCRAMBLES)
-        used += size * SCRAMBLES
-        every, logp = np.concatenate(sets), np.concatenate(densities)
-        log_weights = logp - _mixture(components, counts, every)
+        uniform = [qmc.Sobol(d + 1, rng=np.random.default_rng(c)).random(size) for c in seeds.spawn(SCRAMBLES)]
+        placed = component.place(np.concatenate(uniform))
+        sets.append(placed)
+        densities.append(many(placed))
+        scramble.append(np.repeat(np.arange(SCRAMBLES), size))
+        counts.append(len(placed))
+        used += len(placed)
+        every = np.concatenate(sets)
+        log_weights = np.concatenate(densities) - _mixture(components, counts, every)
         weights, khat = smooth(log_weights)
         effective = kish(weights)
-        stages.append(Stage(f"round {round_ + 1}", len(every), khat, effective))
-        if round_ >= 1 and khat < GOOD_KHAT and effective > GOOD_KISH * len(every) and effective >= 400:
+        own, own_khat = smooth(densities[-1] - component.log_density(placed))
+        stages.append(Stage(f"round {round_ + 1}", len(every), khat, effective, len(placed), own_khat, kish(own)))
+        if khat < GOOD_KHAT and effective > GOOD_KISH * len(every) and effective >= ENOUGH:
             break
         if round_ + 1 < ROUNDS:
             components.append(refit(every, weights, hessian))
-    every = np.concatenate(sets)
-    log_weights = np.concatenate(densities) - _mixture(components[: len(counts)], counts, every)
     top = float(log_weights.max())
     evidence = top + float(np.log(np.exp(log_weights - top).mean())) - 0.5 * d * np.log(2 * np.pi)
     centre = weights @ every
@@ -270,7 +283,7 @@ def sample_theta(
         weights=weights,
         scramble=np.concatenate(scramble),
         khat=khat,
-        kish=kish(weights),
+        kish=effective,
         stages=tuple(stages),
         evaluations=used,
         log_evidence=evidence,
