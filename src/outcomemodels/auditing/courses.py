@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from outcomemodels.auditing.counting import main_field, weights
 from outcomemodels.data.dataset import PaulDataset
+from outcomemodels.design.observe import ordered_outcomes, timed_outcomes
 from outcomemodels.errors import QuestionError
 from outcomemodels.schema import Assignment, Facet, Field, Grain, Kind, Occasion, Statistic
 
@@ -93,9 +94,10 @@ def courses_of(data: PaulDataset, outcome: str = "") -> Courses:
         When the outcome is not in the data.
     """
     name = outcome or main_outcome(data)
-    if outcome and outcome not in data.outcomes:
+    known = dict.fromkeys((*data.outcomes, *ordered_outcomes(data), *timed_outcomes(data)))
+    if outcome and outcome not in known:
         raise QuestionError(
-            f"no outcome {outcome!r} in these data", accepted=", ".join(data.outcomes) or "none: none is declared"
+            f"no outcome {outcome!r} in these data", accepted=", ".join(known) or "none: none is declared"
         )
     n, y, sd, binomial = _response(data, name)
     treatment, problem, therapist = (main_field(data, f) for f in (Facet.TREATMENT, Facet.PROBLEM, Facet.THERAPIST))
@@ -134,6 +136,9 @@ def _response(data: PaulDataset, name: str) -> tuple[FloatArray, FloatArray, Flo
         y = np.divide(total, count, out=np.full(data.n, np.nan), where=count > 0)
         return (count > 0).astype(float), y, np.full(data.n, np.nan), False
     field = data.schema[name]
+    if field.kind.is_labelled:  # ordered levels count by their place
+        place = data.codes(name, "main")
+        return (place >= 0).astype(float), np.where(place < 0, np.nan, place), np.full(data.n, np.nan), False
     y = np.asarray(data.values(name, "main"), dtype=float)
     summaries = data.schema.summaries_of(name)
     if field.statistic is Statistic.EVENTS and Statistic.TOTAL in summaries:

@@ -31,6 +31,10 @@ if __name__ == "__main__":
     begin = perf_counter()
     data = pd.DataFrame(bench_io.frame(problem))
     priors = {f"x{i}": bmb.Prior("Normal", mu=p["mean"], sigma=p["sd"]) for i, p in enumerate(problem.column_priors)}
+    formula, first = problem.formula, "x0"
+    if (problem.X[:, 0] == 1).all():  # Bambi refuses a constant column that is not its intercept
+        formula, first = formula.replace("~ 0 + x0", "~ 1"), "Intercept"
+        priors[first] = priors.pop("x0")
     terms = {}
     for k, block in enumerate(problem.blocks):
         data[f"g{k}"] = data[f"g{k}"].astype("category")
@@ -45,7 +49,7 @@ if __name__ == "__main__":
         data["y"] = data["y"].astype(int)
     else:
         priors["sigma"] = half(problem.noise[0])
-    model = bmb.Model(problem.formula, data, family=family, priors=priors, center_predictors=False, noncentered=True)
+    model = bmb.Model(formula, data, family=family, priors=priors, center_predictors=False, noncentered=True)
     model.build()
     import nutpie
 
@@ -66,7 +70,7 @@ if __name__ == "__main__":
     sample_s = perf_counter() - begin
     begin = perf_counter()
     posterior = tree["posterior"]
-    draws = {f"beta[{c}]": posterior[f"x{i}"].values for i, c in enumerate(problem.columns)}
+    draws = {f"beta[{c}]": posterior[f"x{i}" if i else first].values for i, c in enumerate(problem.columns)}
     for (k, a), name in terms.items():
         block = problem.blocks[k]
         tail = f",{block['columns'][a]}" if len(block["columns"]) > 1 else ""
