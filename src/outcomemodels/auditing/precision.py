@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csc_array, csr_array, diags_array
 
+from outcomemodels.auditing.combinations import combinations
 from outcomemodels.auditing.components import Components
 from outcomemodels.auditing.courses import Codes, Courses, pairs_of, used
 from outcomemodels.schema import Grain
@@ -76,16 +77,10 @@ def cells_of(courses: Courses) -> Cells:
         if f is not None
     ]
     rows = np.flatnonzero(courses.usable & np.isfinite(courses.y))
-    columns = {f.name: courses.codes[f.name][rows].astype(np.int64) + 1 for f, _ in fields}
-    flat = np.zeros(len(rows), dtype=np.int64)
-    for codes in columns.values():
-        size = int(codes.max(initial=0)) + 1
-        if int(flat.max(initial=0)) > 2**62 // max(size, 1):
-            flat = np.unique(flat, return_inverse=True)[1].astype(np.int64)
-        flat = flat * size + codes
-    _, first, of = np.unique(flat, return_index=True, return_inverse=True)
-    n = np.bincount(of, weights=courses.n[rows])
-    codes32 = {name: (codes[first] - 1).astype(np.int32) for name, codes in columns.items()}
+    names = [f.name for f, _ in fields]
+    levels, of = combinations([courses.codes[name][rows] for name in names] or [np.zeros(len(rows), np.int32)])
+    n = np.bincount(of, weights=courses.n[rows], minlength=len(levels))
+    codes32 = {name: levels[:, i].astype(np.int32) for i, name in enumerate(names)}
     roles = {f.name: role for f, role in fields}
     return Cells(codes32, n, roles, _batches(codes32, roles, courses.data.grain))
 
@@ -116,11 +111,10 @@ def system_of(cells: Cells, components: Components) -> System:
     for batch in cells.batches:
         if len(batch) > 2:
             continue
-        stacked = np.stack([cells.codes[name] for name in batch], axis=1)
-        levels, of = np.unique(stacked, axis=0, return_inverse=True)
+        levels, of = combinations([cells.codes[name] for name in batch])
         index[batch] = {tuple(int(v) for v in level): offset + i for i, level in enumerate(levels)}
         rows.append(np.arange(len(cells.n)))
-        columns.append(offset + of.reshape(-1))
+        columns.append(offset + of)
         values.append(np.ones(len(cells.n)))
         sd = max(components.sds.get(cells.role(batch), 0.0), 1e-6 * components.noise)
         precision += [1 / sd**2] * len(levels)
@@ -236,16 +230,14 @@ def estimable(cells: Cells, factors: tuple[str, ...], treatment: str, a: int, b:
     for name in names:
         size = int(cells.codes[name].max(initial=-1)) + 1
         starts[name] = offset
-        blocks.append(offset + cells.codes[name][kept])
+        blocks.append(cells.codes[name][kept])
         offset += size
-    m = int(kept.sum())
-    ends = np.concatenate(blocks)
-    flat = np.unique(np.stack(blocks, axis=1), axis=0)
+    flat = combinations(blocks)[0] + np.array([starts[name] for name in names])
     m = len(flat)
     W = csr_array((np.ones(flat.size), (np.repeat(np.arange(m), len(names)), flat.reshape(-1))), shape=(m, offset))
     c = np.zeros(offset)
     c[starts[treatment] + a], c[starts[treatment] + b] = 1.0, -1.0
-    if not len(ends):
+    if not m:
         return False
     if offset <= 1500:
         products = (W.T @ W).toarray()
