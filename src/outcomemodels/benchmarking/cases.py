@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 from outcomemodels.benchmarking import worlds
 from outcomemodels.benchmarking.problem import Problem
-from outcomemodels.errors import PluginError
+from outcomemodels.benchmarking.registered import Registered
 from outcomemodels.plugin import LinearStructure, Prior
 
 GROUP = "outcomemodels.bench_cases"
@@ -165,10 +165,12 @@ BUILT_IN: tuple[Case, ...] = (
 )
 
 
+CASES = Registered(group=GROUP, kind=Case, noun="case", built_in=BUILT_IN)
+
+
 def available_cases(points: Iterable[EntryPoint] | None = None) -> tuple[str, ...]:
     """Names of the built-in and the registered cases, without importing the latter."""
-    outside = entry_points(group=GROUP) if points is None else points
-    return (*(c.name for c in BUILT_IN), *sorted({p.name for p in outside} - {c.name for c in BUILT_IN}))
+    return CASES.names(points)
 
 
 def load_case(name: str, points: Iterable[EntryPoint] | None = None) -> Case:
@@ -179,30 +181,4 @@ def load_case(name: str, points: Iterable[EntryPoint] | None = None) -> Case:
     PluginError
         For a name there is none of, or a registered case that cannot be loaded.
     """
-    for case in BUILT_IN:
-        if case.name == name:
-            return case
-    outside = list(entry_points(group=GROUP) if points is None else points)
-    for point in outside:
-        if point.name == name:
-            return _loaded(point)
-    raise PluginError(f"no benchmark case called {name!r}", accepted=", ".join(available_cases(outside)))
-
-
-def _loaded(point: EntryPoint) -> Case:
-    try:
-        made = point.load()
-        case = made if isinstance(made, Case) else made()
-    except Exception as error:
-        raise PluginError(
-            f"benchmark case {point.name!r} could not be loaded: {type(error).__name__}: {error}",
-            rows=[point.value],
-            mend="repair or uninstall the package that registers it",
-        ) from error
-    if not isinstance(case, Case) or case.name != point.name:
-        raise PluginError(
-            f"benchmark case {point.name!r} is not a Case of that name",
-            rows=[point.value],
-            accepted="a Case, or a function without arguments that returns one",
-        )
-    return case
+    return CASES.load(name, points)

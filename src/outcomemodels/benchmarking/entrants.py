@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Literal
 
-from outcomemodels.errors import PluginError
+from outcomemodels.benchmarking.registered import Registered
 
 GROUP = "outcomemodels.bench_entrants"
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -84,10 +84,12 @@ BUILT_IN: tuple[Entrant, ...] = (
 )
 
 
+ENTRANTS = Registered(group=GROUP, kind=Entrant, noun="entrant", built_in=BUILT_IN)
+
+
 def available_entrants(points: Iterable[EntryPoint] | None = None) -> tuple[str, ...]:
     """Names of the built-in and the registered entrants, without importing the latter."""
-    outside = entry_points(group=GROUP) if points is None else points
-    return (*(e.name for e in BUILT_IN), *sorted({p.name for p in outside} - {e.name for e in BUILT_IN}))
+    return ENTRANTS.names(points)
 
 
 def load_entrant(name: str, points: Iterable[EntryPoint] | None = None) -> Entrant:
@@ -98,30 +100,4 @@ def load_entrant(name: str, points: Iterable[EntryPoint] | None = None) -> Entra
     PluginError
         For a name there is none of, or a registered entrant that cannot be loaded.
     """
-    for entrant in BUILT_IN:
-        if entrant.name == name:
-            return entrant
-    outside = list(entry_points(group=GROUP) if points is None else points)
-    for point in outside:
-        if point.name == name:
-            return _loaded(point)
-    raise PluginError(f"no benchmark entrant called {name!r}", accepted=", ".join(available_entrants(outside)))
-
-
-def _loaded(point: EntryPoint) -> Entrant:
-    try:
-        made = point.load()
-        entrant = made if isinstance(made, Entrant) else made()
-    except Exception as error:
-        raise PluginError(
-            f"benchmark entrant {point.name!r} could not be loaded: {type(error).__name__}: {error}",
-            rows=[point.value],
-            mend="repair or uninstall the package that registers it; the other entrants are not affected",
-        ) from error
-    if not isinstance(entrant, Entrant) or entrant.name != point.name:
-        raise PluginError(
-            f"benchmark entrant {point.name!r} is not an Entrant of that name",
-            rows=[point.value],
-            accepted="an Entrant, or a function without arguments that returns one",
-        )
-    return entrant
+    return ENTRANTS.load(name, points)
