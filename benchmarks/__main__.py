@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-import runpy
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -14,11 +14,13 @@ HERE = Path(__file__).parent
 def main(words: list[str]) -> None:
     packages = ", ".join(f"{name} {version(name)}" for name in ("outcomemodels", "numpy", "scipy", "numba"))
     print(f"{platform.platform()}, Python {platform.python_version()}, {packages}")
-    for script in sorted(p for p in HERE.glob("*/*.py") if not p.name.startswith("test_")):
+    for script in sorted(p for p in HERE.glob("*/*.py") if not p.name.startswith(("test_", "worlds"))):
         name = str(script.relative_to(HERE))
         if not words or any(word in name for word in words):
-            print(f"\n== {name}")
-            runpy.run_path(str(script), run_name="__main__")
+            print(f"\n== {name}", flush=True)
+            done = subprocess.run([sys.executable, str(script)], check=False)  # as a person would start it
+            if done.returncode:
+                print(f"{name} stopped with exit code {done.returncode}")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ uv run python benchmarks/engine/inst_eval.py PATH/inst_eval.csv
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -47,7 +49,11 @@ def structure(path: str) -> LinearStructure:
 
 
 def main() -> None:
-    path = sys.argv[1]
+    folder = os.environ.get("OUTCOMEMODELS_DATA", "")
+    path = sys.argv[1] if len(sys.argv) > 1 else str(Path(folder) / "inst_eval" / "inst_eval.csv")
+    if not Path(path).is_file():
+        print("no inst_eval.csv: name it, or set OUTCOMEMODELS_DATA to the folder of data sets")
+        return
     made = structure(path)
     sample_collapsed(made, draws=4, seed=0)  # compile
     for seed in range(3):
