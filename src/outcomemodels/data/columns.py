@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from outcomemodels.data.dataset import PaulDataset
-from outcomemodels.data.encode import Encoded, encode
+from outcomemodels.data.encode import BLANK, NOT_MISSING, Encoded, encode
 from outcomemodels.data.raw import Raw, raw_column
 from outcomemodels.data.rows import (
     check_dates,
@@ -83,6 +83,46 @@ def from_columns(
         check_scores(schema, encoded, long, assessment_table)
     check_outcomes(schema, encoded, table, assessment_table)
     return PaulDataset(schema, _arrays(schema, encoded, n, episode))
+
+
+def with_assessments(
+    data: PaulDataset, fields: Sequence[Field], columns: Mapping[str, NDArray[Any]], episode: NDArray[np.int32]
+) -> PaulDataset:
+    """Attach a long table of scores that is laid out already: nothing is checked and nothing copied.
+
+    For readers that checked every score on the way and whose long table may be larger than memory.
+
+    Parameters
+    ----------
+    data : PaulDataset
+        Episodes with one key.
+    fields : sequence of Field
+        Fields of the assessment table; labelled ones declare their levels.
+    columns : mapping of field to ndarray, dims (assessment,)
+        Codes of labelled fields (int32), numbers (float64, NaN missing).
+    episode : ndarray of int32, dims (assessment,)
+        Row of ``data`` each assessment belongs to.
+    """
+    key = next(f for f in data.schema.of_table("main") if f.key)
+    link = replace(key, table="assessment", key=False, description="")
+    codes = data.codes(key.name)
+    same = np.array_equal(codes, np.arange(data.n))
+    variables: dict[str, Any] = {}
+    coords: dict[str, Any] = {}
+    for field in fields:
+        values = columns[field.name]
+        name = f"{field.name}_of_assessment" if field.kind.is_labelled or field.name in data.schema else field.name
+        variables[name] = (("assessment",), values, _attrs(field))
+        if field.kind.is_labelled:
+            coords[field.name] = ((field.name,), np.array(field.levels, dtype=object))
+        elif (gone := np.isnan(values)).any():
+            variables[f"{name}_missing"] = (
+                ("assessment",), gone.astype(np.int8), {"reasons": json.dumps((NOT_MISSING, BLANK))},
+            )  # fmt: skip
+    variables[f"{key.name}_of_assessment"] = (("assessment",), episode if same else codes[episode], _attrs(link))
+    variables["episode_of_assessment"] = (("assessment",), episode)
+    schema = replace(data.schema, fields=(*data.schema.fields, *fields, link))
+    return PaulDataset(schema, data.arrays.assign(variables).assign_coords(coords))
 
 
 # -- the schema ------------------------------------------------------------------------------------------------

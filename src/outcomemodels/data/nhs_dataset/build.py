@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcomemodels.data.columns import from_columns
+from outcomemodels.data.columns import from_columns, with_assessments
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.data.nhs_dataset.clients import YEAR
 from outcomemodels.data.nhs_dataset.codes import NO_DAY, code_lists, therapies
@@ -38,11 +38,9 @@ from outcomemodels.schema import Assignment, Field, Grain, Schema
 Columns = dict[str, Any]
 
 
-def dataset_of(
-    x: Records, *, instruments: InstrumentSet, assessments: bool, title: str, notes: tuple[str, ...]
-) -> PaulDataset:
+def dataset_of(x: Records, *, instruments: InstrumentSet, title: str, notes: tuple[str, ...]) -> PaulDataset:
     """Make the dataset; fields without a single value leave it, with a note."""
-    measures = _used(x)
+    measures = tuple(x.pairs)
     columns = {**_identity(x), **_client(x), **_treatment(x), **_outcome(x), **_scores(x, measures)}
     fields = [
         *identity_fields(), *client_fields(x.clients.gender_list), *treatment_fields(), *outcome_fields(x.rule.version)
@@ -55,18 +53,21 @@ def dataset_of(
     if empty:
         notes = (*notes, f"nothing recorded of: {', '.join(empty)}")
     kept = [f for f in fields if f.name not in empty]
-    long = _assessments(x, measures) if assessments and x.scores.n else None
     schema = Schema(
         name="nhs_records",
         grain=Grain.EPISODE,
-        fields=(*kept, *(assessment_fields(measures) if long else ())),
+        fields=tuple(kept),
         assignment=Assignment.ROUTINE,
         title=title,
         source="IAPT / NHS Talking Therapies data set, record level",
         notes=notes,
     )
-    main = {f.name: columns[f.name] for f in kept}
-    return from_columns(schema, main, long, table="records", assessment_table="scores")
+    for name in empty:
+        del columns[name]
+    made = from_columns(schema, columns, table="records")
+    if not len(x.long["referral"]):
+        return made
+    return with_assessments(made, assessment_fields(measures), x.long, x.long["referral"])
 
 
 def _with_years(field: Field, columns: Columns) -> Field:
@@ -100,12 +101,12 @@ def _listed(codes: NDArray[Any], name: str) -> Raw:
     return _labelled(table[codes], tuple(distinct))
 
 
-def _texts(values: NDArray[Any]) -> Raw:
-    import pandas as pd
-
-    codes, distinct = pd.factorize(values)
-    blank = np.array([not str(t).strip() for t in distinct] + [True])
-    return text_column(np.where(blank[codes], -1, codes), [str(t) for t in distinct])
+def _texts(values: Any) -> Raw:
+    held = values.dictionary_encode()
+    distinct = held.dictionary.to_pylist()
+    blank = np.array([not t.strip() for t in distinct] + [True])
+    codes = held.indices.to_numpy(zero_copy_only=False)
+    return text_column(np.where(blank[codes], -1, codes), distinct)
 
 
 def _dates(days: NDArray[np.int32]) -> NDArray[np.datetime64]:
@@ -120,7 +121,7 @@ def _identity(x: Records) -> Columns:
     start = month // 12 + 1970
     years = np.unique(start)
     return {
-        "course": text_column(np.arange(x.n, dtype=np.int32), [str(t) for t in r.course]),
+        "course": text_column(np.arange(x.n, dtype=np.int32), r.course.to_pylist()),
         "client": _texts(r.person),
         "provider": _labelled(r.provider, r.providers),
         "commissioner": _labelled(r.commissioner, r.commissioners),
@@ -225,31 +226,9 @@ def _outcome(x: Records) -> Columns:
     }
 
 
-def _used(x: Records) -> tuple[str, ...]:
-    used = np.bincount(x.scores.measure[x.scores.measure >= 0], minlength=len(x.scores.measures)) > 0
-    return tuple(m for m, u in zip(x.scores.measures, used, strict=True) if u)
-
-
 def _scores(x: Records, measures: tuple[str, ...]) -> Columns:
     out: Columns = {}
     for name in measures:
-        pair = x.pair(name)
+        pair = x.pairs[name]
         out |= {f"{name}_start": pair.first, f"{name}_end": pair.last}
     return out
-
-
-def _assessments(x: Records, measures: tuple[str, ...]) -> Columns:
-    s, r = x.scores, x.referrals
-    first = x.course.first[s.referral]
-    phase = np.select([~x.inside & (s.day > r.received[s.referral]), (first != NO_DAY) & (s.day >= first)], [2, 1], 0)
-    renumber = np.array([measures.index(m) if m in measures else -1 for m in s.measures], dtype=np.int32)
-    texts = [str(t) for t in r.course]
-    weeks = (s.day.astype(np.float64) - r.received[s.referral]) / 7
-    return {
-        "course": text_column(s.referral, texts),
-        "measure": _labelled(renumber[s.measure], measures),
-        "weeks": np.where(np.abs(weeks) <= 5220, weeks, np.nan),
-        "score": s.value.astype(np.float64),
-        "recorded": _labelled((s.contact < 0).astype(np.int32), ("in a contact", "at the referral")),
-        "phase": _labelled(phase, ("before treatment", "during treatment", "after discharge")),
-    }

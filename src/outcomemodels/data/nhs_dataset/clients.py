@@ -130,9 +130,12 @@ def deciles_from(table: Any) -> Deciles:
 
 
 def read_clients(
-    source: Source, r: Referrals, index: ReferralIndex, c: Contacts, deciles: Deciles | None = None
+    source: Source, r: Referrals, index: ReferralIndex, medication: IntArray, deciles: Deciles | None = None
 ) -> Clients:
-    """Read client modifiers; of several records the one in force at receipt of the referral, else the next one."""
+    """Read client modifiers; of several records the one in force at receipt of the referral, else the next one.
+
+    ``medication`` comes from the contacts (:func:`first_known`).
+    """
     rows = Rows(r, index)
     age, gender, ethnicity, deprivation = _people(source, r, rows, deciles)
     identity = source.has("001", "GenderIdentity")
@@ -142,7 +145,7 @@ def read_clients(
         gender_list="GenderIdentity" if identity else "Gender",
         ethnicity=ethnicity,
         employment=_employment(source, r, rows),
-        medication=_first_known(c, c.medication, r.n),
+        medication=medication,
         deprivation=deprivation,
         long_term=_any(source, r, rows, "602", "LongTermCondition", _condition),
         disability=_any(source, r, rows, "007", "DisabCode", _disability),
@@ -256,7 +259,8 @@ def _disability(text: str) -> tuple[int, int]:
     return int(listed.codes[code] != "NN"), kind
 
 
-def _first_known(c: Contacts, codes: NDArray[np.int8], n: int) -> IntArray:
+def first_known(c: Contacts, codes: NDArray[np.int8], n: int) -> IntArray:
+    """First code recorded in a referral's contacts, dims (referral,); -1 none."""
     rows = np.flatnonzero(codes >= 0)
     by = rows[np.lexsort((c.day[rows], c.referral[rows]))]
     first = np.append(True, c.referral[by][1:] != c.referral[by][:-1])[: len(by)]

@@ -19,7 +19,7 @@ LATEST = np.iinfo(np.int32).max
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """What contacts say of each referral, dims (referral,), and which contacts are treatment, dims (contact,).
+    """What contacts say of each referral, dims (referral,).
 
     Parameters
     ----------
@@ -31,7 +31,6 @@ class Course:
     first_seen, assessed, first, second, last : ndarray of int32
         Days since 1970-01-01 of the first contact that saw the client, the first assessment, and the first, second
         and last treatment session (contact or online).
-    is_treatment, is_seen : ndarray of bool, dims (contact,)
     """
 
     contacts: IntArray
@@ -45,8 +44,6 @@ class Course:
     first: IntArray
     second: IntArray
     last: IntArray
-    is_treatment: BoolArray
-    is_seen: BoolArray
 
     @property
     def sessions(self) -> IntArray:
@@ -54,8 +51,16 @@ class Course:
         return (self.treated + self.online).astype(np.int32)
 
 
-def course_of(r: Referrals, c: Contacts, a: Activities, online: OnlineSessions, rule: ContactRule) -> Course:
-    """Count contacts between referral and discharge; follow-up and employment-support contacts are no treatment."""
+def course_of(
+    r: Referrals, c: Contacts, a: Activities, online: OnlineSessions, rule: ContactRule
+) -> tuple[Course, BoolArray]:
+    """Count contacts between referral and discharge; follow-up and employment-support contacts are no treatment.
+
+    Returns
+    -------
+    course : Course
+    is_treatment : ndarray of bool, dims (contact,)
+    """
     n = r.n
     support = employment_support(c, a, rule) if rule.employment_excluded else np.zeros(c.n, dtype=bool)
     inside = within_course(r, c.referral, c.day)
@@ -69,7 +74,7 @@ def course_of(r: Referrals, c: Contacts, a: Activities, online: OnlineSessions, 
         c.referral[treatment], weights=np.nan_to_num(c.minutes[treatment]).astype(np.float64), minlength=n
     )
     timed = np.bincount(c.referral[treatment & np.isfinite(c.minutes)], minlength=n)
-    return Course(
+    course = Course(
         contacts=_count(c.referral[inside & ~support], n),
         attended=_count(c.referral[seen], n),
         missed=_count(c.referral[inside & ~c.attended & ~support], n),
@@ -81,9 +86,8 @@ def course_of(r: Referrals, c: Contacts, a: Activities, online: OnlineSessions, 
         first=first,
         second=second,
         last=last,
-        is_treatment=treatment,
-        is_seen=seen,
     )
+    return course, treatment
 
 
 def employment_support(c: Contacts, a: Activities, rule: ContactRule) -> BoolArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,21 +71,23 @@ def _value(text: str) -> float:
 
 
 def compare(
-    theirs: Mapping[str, NDArray[np.float64]], ours: Mapping[str, NDArray[np.float64]], course: NDArray[Any]
+    theirs: Mapping[str, NDArray[np.float64]], ours: Mapping[str, Callable[[], NDArray[np.float64]]], course: Any
 ) -> tuple[Disagreement, ...]:
     """Hold every derived field of the extract against ours.
 
     Parameters
     ----------
-    theirs, ours : mapping of field to ndarray of float, dims (referral,)
+    theirs : mapping of field to ndarray of float, dims (referral,)
         NaN where there is no value.
-    course : ndarray of str, dims (referral,)
+    ours : mapping of field to callable
+        Makes the same of ours.
+    course : pyarrow array of str, dims (referral,)
     """
     out = []
     for name, given in theirs.items():
         if name not in ours:
             continue
-        mine = ours[name]
+        mine = ours[name]()
         both = np.isfinite(given) & np.isfinite(mine)
         differ = both & (np.abs(given - mine) > 1e-4)
         shown = np.flatnonzero(differ)[:5]
@@ -96,7 +98,7 @@ def compare(
                 differ=int(differ.sum()),
                 only_theirs=int((np.isfinite(given) & ~np.isfinite(mine)).sum()),
                 only_ours=int((~np.isfinite(given) & np.isfinite(mine)).sum()),
-                examples=tuple(f"{course[i]}: {given[i]:g}, ours {mine[i]:g}" for i in shown),
+                examples=tuple(f"{course[int(i)].as_py()}: {given[i]:g}, ours {mine[i]:g}" for i in shown),
             )
         )
     return tuple(out)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from outcomemodels.data.nhs_dataset.codes import Vocabulary, Vodim, clean, code_lists, distinct, translate
 from outcomemodels.data.nhs_dataset.source import LINKS, SUBMISSION, IntArray, ReferralIndex, Source, plain_number
+from outcomemodels.data.nhs_dataset.spill import Blocks, Spill
 from outcomemodels.schema.typologies import load_typology
 
 UNSPECIFIED = "Unspecified problem"
@@ -81,13 +82,17 @@ def _vodim(text: str) -> tuple[int, int]:
 _FIELDS = ("Validated_PresentingComplaint", "PresComp", "PresCompCodSig", "PresCompDate", "UniqueID_IDS603")
 
 
-def read_problems(source: Source, index: ReferralIndex, n: int) -> Problems:
-    """Read IDS603: validated before not, primary before secondary, latest date, highest record number.
+DESCRIPTOR = np.dtype(
+    [
+        *(("referral", "i4"), ("code", "i4"), ("validated", "?"), ("rank", "i1"), ("day", "i4"), ("uid", "f8")),
+        ("row", "i8"),
+    ]
+)
+"""A row of IDS603 set aside."""
 
-    Descriptors dated after discharge count as well: nationally the last recorded one does.
-    """
-    words = Vocabulary()
-    held: dict[str, list[Any]] = {}
+
+def spill_problems(source: Source, index: ReferralIndex, words: Vocabulary, blocks: Blocks, into: Spill) -> None:
+    """Stream IDS603, by the block of its referral; ``words`` numbers the codes met."""
     with_validated = source.has("603", "Validated_PresentingComplaint")
     start = 0
     for batch in source.batches("603", (*LINKS, *SUBMISSION, *_FIELDS)):
@@ -117,14 +122,7 @@ def read_problems(source: Source, index: ReferralIndex, n: int) -> Problems:
             "rank": _rank(rank), "day": day, "uid": uid, "row": start + np.arange(rows),
         }  # fmt: skip
         start += rows
-        for name, values in one.items():
-            held.setdefault(name, []).append(values[known])
-    if not held:
-        return Problems(
-            code=np.full(n, -1, np.int32), codes=(), basis=np.full(n, -1, np.int32), changed=np.zeros(n, bool),
-            comorbid=np.zeros(n, bool),
-        )  # fmt: skip
-    return _select({name: np.concatenate(parts) for name, parts in held.items()}, words.texts, n)
+        into.add(blocks.of(referral[known]), {name: values[known] for name, values in one.items()})
 
 
 def _rank(sig: IntArray) -> IntArray:
@@ -133,7 +131,20 @@ def _rank(sig: IntArray) -> IntArray:
     return np.array([{"primary": 0, "secondary": 1}.get(label, 2) for label in labels], dtype=np.int32)[sig]
 
 
-def _select(d: dict[str, Any], codes: tuple[str, ...], n: int) -> Problems:
+def problems_of(d: dict[str, NDArray[Any]], codes: tuple[str, ...], n: int) -> Problems:
+    """One descriptor of each referral: validated before not, primary before secondary, latest date, highest record.
+
+    Descriptors dated after discharge count as well: nationally the last recorded one does.
+
+    Parameters
+    ----------
+    d : dict
+        Columns of ``DESCRIPTOR``.
+    codes : tuple of str
+        Texts of ``code``.
+    n : int
+        Referrals.
+    """
     grade = np.where(d["rank"] == 2, 1, d["rank"] * 2)  # primary, then not given, then secondary
     order = np.lexsort((-d["row"], -d["uid"], -d["day"].astype(np.int64), grade, ~d["validated"], d["referral"]))
     of = d["referral"][order]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +19,7 @@ from outcomemodels.data.nhs_dataset.flags import Disagreement
 from outcomemodels.data.nhs_dataset.quality import ATTRIBUTE, DataQuality, quality_from
 from outcomemodels.data.nhs_dataset.records import Records, read_records
 from outcomemodels.data.nhs_dataset.source import Source
+from outcomemodels.data.nhs_dataset.spill import Scratch
 from outcomemodels.data.nhs_dataset.tables import find_tables, is_nhs_folder
 from outcomemodels.data.nhs_dataset.therapists import Memberships
 from outcomemodels.errors import DataError
@@ -79,12 +82,20 @@ def read_nhs_dataset(
     deprivation: Any = None,
     assessments: bool = True,
     damaged: Literal["refuse", "skip"] = "refuse",
-    progress: bool = False,
+    partitions: int | None = None,
+    scratch: str | Path | None = None,
+    progress: bool | Callable[[str], None] = False,
 ) -> PaulDataset:
     """Read record-level tables of NHS Talking Therapies (IAPT data set v2.0 or v2.1).
 
-    Tables are known by the number in their file name, fields by any name they have had; case never counts. Tables
-    stream by in batches; what is kept of a contact is about 30 bytes.
+    Tables are known by the number in their file name, fields by any name they have had; case never counts.
+
+    Tables larger than memory can be read. Each streams by once, in batches; rows of contacts, activities and scores
+    are set aside in a scratch folder by the referral they belong to, and worked on one part at a time. So memory grows
+    with the number of referrals (one row each in the result, about 1 kB while it is made), of providers and of
+    therapists, and not with contacts, activities, scores or repeated submissions. The long table of scores stays in
+    files that are mapped into memory where it is large: it takes memory when it is used. The scratch folder takes
+    about 60 bytes a contact, activity and score and holds no identifier in clear.
 
     Parameters
     ----------
@@ -101,11 +112,15 @@ def read_nhs_dataset(
     deprivation : path, frame or mapping, optional
         Look-up from LSOA to IMD decile: a column beginning with "lsoa", one with "decile" in its name.
     assessments : bool
-        Whether the long table of scores is kept (about 40 bytes a score).
+        Whether the long table of scores is kept.
     damaged : {"refuse", "skip"}
         Whether an unreadable file stops the reading or is left out with a note; the referral table always stops it.
-    progress : bool
-        Tell on stderr how far reading is.
+    partitions : int, optional
+        Parts the referrals are worked on in; one for every 50,000 of them when absent. The result is the same.
+    scratch : path, optional
+        Existing folder in which to make the scratch folder; the system's folder for temporary files when absent.
+    progress : bool or callable
+        Tell on stderr how far reading is, or tell the callable, in words.
 
     Returns
     -------
@@ -124,17 +139,9 @@ def read_nhs_dataset(
     ----------
     NHS Digital (2021), A guide to IAPT data and publications.
     """
-    return read_nhs_records(
-        folder,
-        rule=rule,
-        contacts=contacts,
-        measures=measures,
-        exclusions=exclusions,
-        deprivation=deprivation,
-        assessments=assessments,
-        damaged=damaged,
-        progress=progress,
-    ).data
+    return _read(
+        folder, rule, contacts, measures, exclusions, deprivation, assessments, damaged, partitions, scratch, progress
+    )[1]
 
 
 def read_nhs_records(
@@ -147,7 +154,9 @@ def read_nhs_records(
     deprivation: Any = None,
     assessments: bool = True,
     damaged: Literal["refuse", "skip"] = "refuse",
-    progress: bool = False,
+    partitions: int | None = None,
+    scratch: str | Path | None = None,
+    progress: bool | Callable[[str], None] = False,
 ) -> NhsRecords:
     """As :func:`read_nhs_dataset`, with data quality, therapist weights and verdicts beside the dataset.
 
@@ -156,35 +165,72 @@ def read_nhs_records(
     FileError, DataError
         As :func:`read_nhs_dataset`.
     """
+    found, data, quality = _read(
+        folder, rule, contacts, measures, exclusions, deprivation, assessments, damaged, partitions, scratch, progress
+    )
+    return NhsRecords(
+        data=data,
+        quality=quality,
+        disagreements=found.disagreements(),
+        course=np.array(found.referrals.course.to_pylist(), dtype=object),
+        scores=found.referral_scores,
+        outcome=found.outcome,
+        therapists=found.therapists,
+    )
+
+
+MOST = 10_000
+
+
+def _read(
+    folder: str | Path,
+    rule: OutcomeRule | str,
+    contacts: ContactRule | None,
+    measures: InstrumentSet | None,
+    exclusions: Any,
+    deprivation: Any,
+    assessments: bool,
+    damaged: Literal["refuse", "skip"],
+    partitions: int | None,
+    scratch: str | Path | None,
+    progress: bool | Callable[[str], None],
+) -> tuple[Records, PaulDataset, DataQuality]:
     if damaged not in ("refuse", "skip"):
         raise DataError(f"damaged={damaged!r}", accepted="refuse, skip")
     known = instruments() if measures is None else measures
     chosen = nhs_rule(rule, measures=measures) if isinstance(rule, str) else rule
     counted = contacts or contact_rule(chosen.version if chosen.version in VERSIONS else VERSIONS[-1])
     deciles = None if deprivation is None else deciles_from(deprivation)
+    if partitions is not None and not 1 <= partitions <= MOST:
+        raise DataError(f"partitions={partitions!r}", accepted=f"1 to {MOST:,}")
     tables, notes = find_tables(folder, damaged=damaged)
-    source = Source(tables=tables, damaged=damaged, progress=progress, notes=notes)
-    found = read_records(source, instruments=known, rule=chosen, contact_rule=counted, deciles=deciles)
+    tell = progress if callable(progress) else _on_stderr if progress else None
+    source = Source(tables=tables, damaged=damaged, tell=tell, notes=notes)
+    with Scratch(scratch) as held:
+        found = read_records(
+            source, instruments=known, rule=chosen, contact_rule=counted, deciles=deciles, scratch=held,
+            partitions=partitions, assessments=assessments,
+        )  # fmt: skip
     gone, reasons = _exclude(found, exclusions)
     disagreements = found.disagreements()
     said = [*source.notes, *reasons, found.dispositions.sentence()]
     said += [d.sentence() for d in disagreements if d.differ or d.only_theirs or d.only_ours]
     quality = quality_from(source.tally, found.referrals.providers, source.facts, said)
     title = f"NHS Talking Therapies records, {len(found.referrals.providers)} providers, rule {chosen.version}"
-    data = dataset_of(found, instruments=known, assessments=assessments, title=title, notes=tuple(said))
+    data = dataset_of(found, instruments=known, title=title, notes=tuple(said))
     if gone.any():
         if gone.all():
             raise DataError("the exclusions leave no referral", table="exclusions", accepted="some referrals left")
         data = data.select(~gone)
-    return NhsRecords(
-        data=PaulDataset(data.schema, data.arrays.assign_attrs({ATTRIBUTE: quality.to_json()})),
-        quality=quality,
-        disagreements=disagreements,
-        course=found.referrals.course,
-        scores=found.referral_scores,
-        outcome=found.outcome,
-        therapists=found.therapists,
-    )
+    return found, PaulDataset(data.schema, data.arrays.assign_attrs({ATTRIBUTE: quality.to_json()})), quality
+
+
+def _on_stderr(text: str) -> None:
+    """On a terminal one line that changes; elsewhere nothing that fills a log."""
+    if sys.stderr.isatty():
+        print(f"\r  {text[:76]:<76}", end="", file=sys.stderr)  # noqa: T201
+    else:
+        print(f"  {text}", file=sys.stderr)  # noqa: T201
 
 
 def _exclude(found: Records, exclusions: Any) -> tuple[NDArray[np.bool_], tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ class Referrals:
 
     Parameters
     ----------
-    course, person : tuple of str
+    course, person : pyarrow array of str
         Identifier of the referral; of the client ("" unknown).
     person_key : ndarray of uint64
     provider, commissioner : ndarray of int
@@ -39,8 +39,8 @@ class Referrals:
         Derived fields of the national pipeline found in the extract; NaN where blank.
     """
 
-    course: NDArray[Any]
-    person: NDArray[Any]
+    course: Any
+    person: Any
     person_key: Hashes
     provider: IntArray
     commissioner: IntArray
@@ -60,6 +60,16 @@ class Referrals:
         """Number of referrals."""
         return len(self.provider)
 
+    def part(self, start: int, end: int) -> Referrals:
+        """Neighbouring referrals."""
+        whole = ("providers", "commissioners")
+        parts: dict[str, Any] = {name: getattr(self, name).slice(start, end - start) for name in TEXTS}
+        parts["flags"] = {name: values[start:end] for name, values in self.flags.items()}
+        rest = [f.name for f in fields(self) if f.name not in (*whole, *parts)]
+        return replace(self, **parts, **{name: getattr(self, name)[start:end] for name in rest})
+
+
+TEXTS = ("course", "person")
 
 _FIELDS = (
     *("ReferralRequestReceivedDate", "ServDischDate", "OnsetDate", "EndCode", "SourceOfReferralIAPT"),
@@ -84,6 +94,7 @@ def read_referrals(source: Source) -> tuple[Referrals, ReferralIndex]:
         )
     flags = tuple(f for f in FLAGS if source.has("101", f))
     held: dict[str, list[Any]] = {}
+    since = 0
     providers, commissioners = Vocabulary(), Vocabulary()
     for batch in source.batches("101", (*LINKS, *SUBMISSION, *_FIELDS, *flags)):
         n = len(next(iter(batch.values())))
@@ -113,10 +124,14 @@ def read_referrals(source: Source) -> tuple[Referrals, ReferralIndex]:
             source.text("101", name, batch, provider)
         for f in flags:
             rows[f"flag {f}"] = flag_values(batch[f], f) if f in batch else np.full(n, np.nan)
+        source.count("referral rows read", n)
         rows["course"] = _texts(batch, ("PathwayID", "ServiceRequestId"), n)
         rows["person"] = _texts(batch, ("Person_ID",), n)
         for name, values in rows.items():
             held.setdefault(name, []).append(values)
+        since += n
+        if since > max(FEW, len(held["key"][0])):
+            held, since = _compact(source, held), 0
     if not held:
         raise DataError("the referral table has no rows", table="IDS101Referral", accepted="at least one referral")
     return _latest(source, held, providers.texts, commissioners.texts, flags)
@@ -128,15 +143,10 @@ def _latest(
 ) -> tuple[Referrals, ReferralIndex]:  # fmt: skip
     import pyarrow as pa
 
-    key, order = np.concatenate(held["key"]), np.concatenate(held["order"])
-    keep = latest(key, order)
-    source.count("referral rows read", len(key))
-    source.count("referral rows without an identifier, left out", int((key == 0).sum()))
-    source.count("referral rows replaced by a later submission", int((key != 0).sum()) - len(keep))
-    received = np.concatenate(held["received"])[keep]
-    dated = received != NO_DAY
+    one = {name: parts[0] for name, parts in _compact(source, held).items()}
+    dated = one["received"] != NO_DAY
     source.count("referrals without a date of receipt, left out", int((~dated).sum()))
-    keep = keep[dated]
+    keep = np.flatnonzero(dated)
     if not len(keep):
         raise DataError(
             "no referral has an identifier and a date of receipt",
@@ -145,19 +155,16 @@ def _latest(
             accepted="dates as YYYY-MM-DD",
             mend="check the export of PathwayID and ReferralRequestReceivedDate",
         )
-    one = {name: np.concatenate(parts)[keep] for name, parts in held.items() if name not in ("course", "person")}
-    text = {
-        name: np.asarray(pa.concat_arrays(held[name]).take(pa.array(keep)).fill_null("").to_pylist(), dtype=object)
-        for name in ("course", "person")
-    }
+    course, person = (one.pop(name).take(pa.array(keep)) for name in TEXTS)
+    one = {name: values[keep] for name, values in one.items()}
     one["version_21"] = np.where(one["version_21"] >= 0, one["version_21"] == 1, one["received"] >= V21_FROM)
-    names = {f.name for f in fields(Referrals)} - {"course", "person", "flags", "providers", "commissioners"}
+    names = {f.name for f in fields(Referrals)} - {*TEXTS, "flags", "providers", "commissioners"}
     reversed_ = (one["discharged"] != NO_DAY) & (one["discharged"] < one["received"])
     source.count("referrals discharged before they were received; discharge date not used", int(reversed_.sum()))
     one["discharged"] = np.where(reversed_, NO_DAY, one["discharged"]).astype(np.int32)
     made = Referrals(
-        course=_distinct_names(text["course"], source),
-        person=text["person"],
+        course=_distinct_names(course, source),
+        person=person,
         flags={f: one[f"flag {f}"] for f in flags},
         providers=providers,
         commissioners=commissioners,
@@ -170,22 +177,51 @@ def _latest(
     return made, index
 
 
-def _distinct_names(course: NDArray[Any], source: Source) -> NDArray[Any]:
+FEW = 500_000
+"""Rows after which earlier submissions of a referral are dropped, so that memory grows with referrals only."""
+
+
+def _compact(source: Source, held: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """The rows held, one after the other, without those that a later submission replaces."""
+    import pyarrow as pa
+
+    key, order = np.concatenate(held["key"]), np.concatenate(held["order"])
+    keep = latest(key, order)
+    source.count("referral rows without an identifier, left out", int((key == 0).sum()))
+    source.count("referral rows replaced by a later submission", int((key != 0).sum()) - len(keep))
+    out: dict[str, list[Any]] = {}
+    for name in list(held):
+        parts = held.pop(name)
+        if name in TEXTS:
+            out[name] = [pa.concat_arrays(parts).take(pa.array(keep))]
+        else:
+            out[name] = [np.concatenate(parts)[keep]]
+    return out
+
+
+def _distinct_names(course: Any, source: Source) -> Any:
     """Names of referrals; where two share one (numbers of two providers), a running number tells them apart."""
+    import pyarrow as pa
+
+    which = course.dictionary_encode()
+    codes = which.indices.to_numpy(zero_copy_only=False)
+    if len(which.dictionary) == len(course):
+        source.count("referrals whose number another provider uses too", 0)
+        return course
     import pandas as pd
 
-    again = pd.Series(course).groupby(course).cumcount().to_numpy()
+    again = pd.Series(codes).groupby(codes).cumcount().to_numpy()
     rows = np.flatnonzero(again)
     source.count("referrals whose number another provider uses too", len(rows))
-    out = course.copy()
-    taken = set(course.tolist()) if len(rows) else set()
+    out = course.to_pylist()
+    taken = set(which.dictionary.to_pylist())
     for i in rows.tolist():
         k = int(again[i]) + 1
-        while f"{course[i]}#{k}" in taken:
+        while f"{out[i]}#{k}" in taken:
             k += 1
-        out[i] = f"{course[i]}#{k}"
+        out[i] = f"{out[i]}#{k}"
         taken.add(out[i])
-    return out
+    return pa.array(out, pa.string())
 
 
 def _order(source: Source, batch: dict[str, Any], n: int) -> NDArray[np.float64]:

@@ -15,12 +15,14 @@ from outcomemodels.data.nhs_dataset.source import (
     IntArray,
     ReferralIndex,
     Source,
+    bucket_of,
     plain_number,
     scope_of,
     scoped,
 )
-from outcomemodels.data.nhs_dataset.visits import Activities, Contacts
-from outcomemodels.outcomes.instruments import InstrumentSet
+from outcomemodels.data.nhs_dataset.spill import Blocks, Spill
+from outcomemodels.data.nhs_dataset.visits import Contacts
+from outcomemodels.outcomes.instruments import Instrument, InstrumentSet
 from outcomemodels.outcomes.scoring import score_items
 
 WSAS_ITEMS = ("work", "home", "social", "private", "relationships")
@@ -65,6 +67,7 @@ class Tools:
     """SNOMED concepts of questionnaires: whole scores first, then the five items of the WSAS."""
 
     def __init__(self, instruments: InstrumentSet) -> None:
+        self.wsas = next((i for i in instruments if i.name == "wsas"), None)
         whole = [(code, i.name) for i in instruments for code in i.snomed if i.name != "wsas"]
         items = list(zip(instruments["wsas"].snomed, WSAS_ITEMS, strict=True)) if "wsas" in instruments else []
         self.measures = tuple(dict.fromkeys(name for _, name in whole))
@@ -74,6 +77,13 @@ class Tools:
         self.low = np.array([*(instruments[m].low for m in self.measures), *([0.0] * len(items)), np.inf])
         self.high = np.array([*(instruments[m].high for m in self.measures), *([8.0] * len(items)), -np.inf])
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Measures of :func:`scores_of`, in the order of their numbers."""
+        return (
+            (*self.measures, "wsas") if self.wsas is not None else (*self.measures, *(f"wsas_{i}" for i in WSAS_ITEMS))
+        )
+
     def read(self, text: str) -> tuple[int, int]:
         """Measure (-1 one we do not know) and VODIM class of a concept."""
         code = clean(text)
@@ -82,18 +92,126 @@ class Tools:
         return (self.of_code[code], Vodim.VALID) if code in self.of_code else (-1, Vodim.INVALID)
 
 
-def read_scores(
-    source: Source, index: ReferralIndex, contacts: Contacts, activities: Activities, instruments: InstrumentSet
-) -> Scores:
-    """Read both tables; scores out of range are counted as invalid and left out.
+SCORE = np.dtype(
+    [
+        ("key", "u8"),
+        ("order", "f8"),
+        ("row", "i8"),
+        ("measure", "i1"),
+        ("value", "f4"),
+        ("tool", "i1"),
+        ("points", "i1"),
+    ]
+)
+"""A row of IDS607 set aside: ``key`` its activity or contact; data-quality classes of instrument and score."""
+OUTSIDE = np.dtype(
+    [
+        *(("referral", "i4"), ("measure", "i1"), ("day", "i4"), ("second", "i4"), ("value", "f4"), ("uid", "f8")),
+        *(("order", "f8"), ("row", "i8")),
+    ]
+)
+"""A score of IDS606 set aside."""
+INSIDE = np.dtype([("referral", "i4"), ("contact", "i8"), ("row", "i8"), ("measure", "i1"), ("value", "f4")])
+"""A score of IDS607 whose contact (its row in IDS201) is known."""
 
-    The latest record of a measure in an activity counts; the same value of a measure in one contact, or at one
-    referral on one day and time, counts once.
+_SCORE = ("CodedAssToolType", "PersScore")
+_LAST = np.int64(2**62)
+"""Rows from here on are scores taken at the referral: at one time they come after those of contacts."""
+
+
+def through_activity(source: Source) -> bool:
+    """Whether scores of contacts name their activity; else they name the contact."""
+    return source.has("607", "CareActId")
+
+
+def _measured(batch: dict[str, Any], tools: Tools, source: Source) -> tuple[Any, Any, Any, Any]:
+    """Measure, value, and the data-quality classes of both."""
+    measure, tool = translate(batch["CodedAssToolType"], tools.read)
+    value, points = numbers(batch["PersScore"])
+    outside = np.isfinite(value) & (measure >= 0)
+    outside &= (value < tools.low[measure] - 1e-6) | (value > tools.high[measure] + 1e-6)
+    source.count("scores that their instrument cannot take, left out", int(outside.sum()))
+    source.count("scores of instruments that are not known here, left out", int((measure < 0).sum()))
+    points = np.where(outside, np.int8(Vodim.INVALID), points)
+    return measure, np.where(outside, np.float32(np.nan), value), tool, points
+
+
+def spill_scores(source: Source, tools: Tools, into: Spill) -> None:
+    """Stream IDS607, by the activity (or contact) each score was taken in."""
+    if through_activity(source):
+        through, scope = "CareActId", scope_of(source, "202", "607")
+    else:
+        through, scope = "CareContactId", scope_of(source, "201", "607")
+    start = 0
+    for batch in source.batches("607", (*LINKS, *SUBMISSION, through, *_SCORE), needs=(through, *_SCORE)):
+        n = len(batch["PersScore"])
+        key = scoped(batch, scope, through)
+        measure, value, tool, points = _measured(batch, tools, source)
+        rows: dict[str, Any] = {
+            "key": key, "order": source.order(batch, n), "row": start + np.arange(n), "measure": measure,
+            "value": value, "tool": tool, "points": points,
+        }  # fmt: skip
+        start += n
+        into.add(bucket_of(key, into.parts), rows)
+
+
+def spill_referral_scores(source: Source, index: ReferralIndex, tools: Tools, blocks: Blocks, into: Spill) -> None:
+    """Stream IDS606, by the block of its referral."""
+    names = (*LINKS, *SUBMISSION, *_SCORE, "AssToolCompDate", "AssToolCompTime", "UniqueID_IDS606")
+    start = 0
+    for batch in source.batches("606", names, needs=(*_SCORE, "AssToolCompDate")):
+        n = len(batch["PersScore"])
+        referral = index.find(batch, n)
+        where = index.provider_of(referral)
+        measure, value, tool, points = _measured(batch, tools, source)
+        source.seen("606", "CodedAssToolType", where, tool)
+        source.seen("606", "PersScore", where, points)
+        day = source.day("606", "AssToolCompDate", batch, where)
+        uid = np.zeros(n)
+        if "UniqueID_IDS606" in batch:
+            at, texts = distinct(batch["UniqueID_IDS606"])
+            uid = np.array([*(plain_number(t) for t in texts), 0.0])[at]
+        known = (referral >= 0) & (measure >= 0) & np.isfinite(value) & (day != NO_DAY)
+        source.matched("606", referral >= 0)
+        source.count("scores that belong to no referral, left out", int((referral < 0).sum()))
+        source.count("scores without a date, left out", int(((referral >= 0) & (day == NO_DAY)).sum()))
+        rows: dict[str, Any] = {
+            "referral": referral, "measure": measure, "day": day, "value": value, "uid": uid,
+            "second": seconds(batch["AssToolCompTime"]) if "AssToolCompTime" in batch else np.full(n, -1, np.int32),
+            "order": source.order(batch, n), "row": start + np.arange(n),
+        }  # fmt: skip
+        start += n
+        into.add(blocks.of(referral[known]), {name: values[known] for name, values in rows.items()})
+
+
+def latest_of_each(holder: NDArray[Any], measure: NDArray[Any], order: NDArray[np.float64], n: int) -> NDArray[Any]:
+    """Rows with the latest record of each measure in each activity (or contact), in the order given."""
+    key = holder.astype(np.int64) * n + measure
+    by = np.lexsort((order, key)) if order.any() else np.argsort(key, kind="stable")
+    return np.sort(by[np.append(key[by][1:] != key[by][:-1], True)[: len(by)]])
+
+
+def scores_of(
+    inside: dict[str, NDArray[Any]], outside: dict[str, NDArray[Any]], contacts: Contacts, tools: Tools, source: Source
+) -> Scores:
+    """Scores of one block of referrals, those of contacts and those at the referral in one table.
+
+    The same value of a measure in one contact, or at one referral on one day and time, counts once.
+
+    Parameters
+    ----------
+    inside : dict
+        Columns ``referral, contact, row, measure, value``; ``contact`` a row of ``contacts``.
+    outside : dict
+        Columns of ``OUTSIDE``.
     """
-    tools = Tools(instruments)
-    inside = _in_contacts(source, index, contacts, activities, tools)
-    outside = _at_referrals(source, index, tools)
-    joined = {name: np.concatenate([inside.pop(name), outside.pop(name)]) for name in list(inside)}
+    at = inside["contact"]
+    one = {**inside, "day": contacts.day[at], "second": contacts.second[at], "contact": at.astype(np.int32)}
+    two = _latest_submission(outside)
+    rank = np.empty(len(two["row"]), dtype=np.int64)
+    rank[np.lexsort((two["row"], two["uid"]))] = np.arange(len(rank)) + _LAST
+    two = {**two, "row": rank, "contact": np.full(len(rank), -1, dtype=np.int32)}
+    joined = {name: np.concatenate([one[name], two[name]]) for name in one}
     order = np.lexsort(
         (joined["row"], joined["second"], joined["day"], joined["measure"], joined["referral"])
     )  # at one time: scores of contacts in the order of recording, then those at the referral
@@ -101,113 +219,11 @@ def read_scores(
         measures=(*tools.measures, *(f"wsas_{i}" for i in WSAS_ITEMS)),
         **{f.name: joined[f.name][order] for f in fields(Scores) if f.name != "measures"},
     )
-    del joined, order  # tens of millions of rows: nothing is held twice
     keep = ~_repeated(found)
     source.count("scores repeated, left out", int((~keep).sum()))
     found = found.take(np.flatnonzero(keep))
     source.count("distinct scores", found.n)
-    if "wsas" in instruments:
-        found = _with_wsas(found, tools, instruments)
-    return found
-
-
-_SCORE = ("CodedAssToolType", "PersScore")
-
-
-def _measured(source: Source, number: str, batch: dict[str, Any], where: IntArray, tools: Tools) -> tuple[Any, Any]:
-    measure, classes = translate(batch["CodedAssToolType"], tools.read)
-    source.seen(number, "CodedAssToolType", where, classes)
-    value, classes = numbers(batch["PersScore"])
-    outside = np.isfinite(value) & (measure >= 0)
-    outside &= (value < tools.low[measure] - 1e-6) | (value > tools.high[measure] + 1e-6)
-    source.seen(number, "PersScore", where, np.where(outside, np.int8(Vodim.INVALID), classes))
-    source.count("scores that their instrument cannot take, left out", int(outside.sum()))
-    source.count("scores of instruments that are not known here, left out", int((measure < 0).sum()))
-    return measure, np.where(outside, np.float32(np.nan), value)
-
-
-def _in_contacts(
-    source: Source, index: ReferralIndex, contacts: Contacts, activities: Activities, tools: Tools
-) -> dict[str, Any]:
-    scope, by_contact = scope_of(source, "202", "607"), scope_of(source, "201", "607")
-    through = "CareActId" if source.has("607", "CareActId") else "CareContactId"
-    activity, measure, value, at = [], [], [], []
-    rank: list[Any] = []
-    for batch in source.batches("607", (*LINKS, *SUBMISSION, through, *_SCORE), needs=(through, *_SCORE)):
-        n = len(batch["PersScore"])
-        if through == "CareActId":
-            row = activities.index.find(scoped(batch, scope, "CareActId"))
-            contact = np.append(activities.contact, np.int32(-1))[row]
-        else:
-            row = contact = contacts.index.find(scoped(batch, by_contact, "CareContactId"))
-        where = index.provider_of(np.append(contacts.referral, np.int32(-1))[contact])
-        which, score = _measured(source, "607", batch, where, tools)
-        known = (contact >= 0) & (which >= 0) & np.isfinite(score)
-        source.matched("607", contact >= 0)
-        source.count("scores that belong to no contact, left out", int((contact < 0).sum()))
-        activity.append(row[known])
-        measure.append(which[known].astype(np.int8))
-        value.append(score[known])
-        at.append(contact[known].astype(np.int32))
-        order = source.order(batch, n)
-        rank.append(order[known] if order.any() else np.zeros(int(known.sum()), dtype=np.int8))
-    row, which, score, contact = (_joined(p, d) for p, d in (
-        (activity, np.int32), (measure, np.int8), (value, np.float32), (at, np.int32)))  # fmt: skip
-    key = row.astype(np.int64) * len(tools.low) + which
-    ranks = _joined(rank, np.int8)
-    by = np.lexsort((ranks, key)) if ranks.any() else np.argsort(key, kind="stable")
-    keep = np.sort(by[np.append(key[by][1:] != key[by][:-1], True)[: len(by)]])
-    source.count("scores replaced by a later record, left out", len(key) - len(keep))
-    contact = contact[keep]
-    return {
-        "referral": contacts.referral[contact],
-        "measure": which[keep],
-        "day": contacts.day[contact],
-        "second": contacts.second[contact],
-        "value": score[keep],
-        "contact": contact,
-        "row": np.arange(len(keep), dtype=np.int32),
-    }
-
-
-def _at_referrals(source: Source, index: ReferralIndex, tools: Tools) -> dict[str, Any]:
-    held: dict[str, list[Any]] = {}
-    names = (*LINKS, *SUBMISSION, *_SCORE, "AssToolCompDate", "AssToolCompTime", "UniqueID_IDS606")
-    for batch in source.batches("606", names, needs=(*_SCORE, "AssToolCompDate")):
-        n = len(batch["PersScore"])
-        referral = index.find(batch, n)
-        where = index.provider_of(referral)
-        which, score = _measured(source, "606", batch, where, tools)
-        day = source.day("606", "AssToolCompDate", batch, where)
-        uid = np.zeros(n)
-        if "UniqueID_IDS606" in batch:
-            at, texts = distinct(batch["UniqueID_IDS606"])
-            uid = np.array([*(plain_number(t) for t in texts), 0.0])[at]
-        known = (referral >= 0) & (which >= 0) & np.isfinite(score) & (day != NO_DAY)
-        source.matched("606", referral >= 0)
-        source.count("scores that belong to no referral, left out", int((referral < 0).sum()))
-        source.count("scores without a date, left out", int(((referral >= 0) & (day == NO_DAY)).sum()))
-        rows: dict[str, Any] = {
-            "referral": referral, "measure": which.astype(np.int8), "day": day, "value": score, "uid": uid,
-            "second": seconds(batch["AssToolCompTime"]) if "AssToolCompTime" in batch else np.full(n, -1, np.int32),
-            "order": source.order(batch, n),
-        }  # fmt: skip
-        for name, values in rows.items():
-            held.setdefault(name, []).append(values[known])
-    if not held:
-        none = np.zeros(0, dtype=np.int32)
-        return {"referral": none, "measure": none.astype(np.int8), "day": none, "second": none,
-                "value": none.astype(np.float32), "contact": none, "row": none}  # fmt: skip
-    one = {name: np.concatenate(parts) for name, parts in held.items()}
-    one = _latest_submission(one)
-    n = len(one["day"])
-    row = np.empty(n, dtype=np.int32)
-    row[np.argsort(one["uid"], kind="stable")] = np.arange(n, dtype=np.int32) + 2**30
-    return {
-        **{name: one[name] for name in ("referral", "measure", "day", "second", "value")},
-        "contact": np.full(n, -1, dtype=np.int32),
-        "row": row,
-    }
+    return found if tools.wsas is None else _with_wsas(found, tools, tools.wsas)
 
 
 def _latest_submission(one: dict[str, Any]) -> dict[str, Any]:
@@ -233,11 +249,10 @@ def _repeated(s: Scores) -> NDArray[np.bool_]:
     return same
 
 
-def _with_wsas(s: Scores, tools: Tools, instruments: InstrumentSet) -> Scores:
+def _with_wsas(s: Scores, tools: Tools, wsas: Instrument) -> Scores:
     """Scores with the WSAS total in place of its items, where enough items were answered together."""
     item = s.measure >= tools.first_item
     rows = np.flatnonzero(item)
-    wsas = instruments["wsas"]
     measures = (*tools.measures, "wsas")
     rest = np.flatnonzero(~item)
     whole = Scores(**{**_arrays(s.take(rest)), "measures": measures})
@@ -269,27 +284,19 @@ def _arrays(s: Scores) -> dict[str, Any]:
     return {f.name: getattr(s, f.name) for f in fields(s)}
 
 
-def _joined(parts: list[Any], kind: Any) -> NDArray[Any]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=kind)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """First and last score of one measure within each referral, dims (referral,): NaN and 0 where there is none."""
 
-    first: NDArray[np.float64]
-    last: NDArray[np.float64]
+    first: NDArray[np.float32]
+    last: NDArray[np.float32]
     count: NDArray[np.int32]
-    first_day: IntArray
-    last_day: IntArray
 
 
 def pair_of(s: Scores, measure: str, inside: NDArray[np.bool_], n: int) -> Pair:
     """First and last of the scores ``inside`` the course, by day, time and order of recording."""
-    first, last = np.full(n, np.nan), np.full(n, np.nan)
+    first, last = np.full(n, np.nan, dtype=np.float32), np.full(n, np.nan, dtype=np.float32)
     count = np.zeros(n, dtype=np.int32)
-    first_day = np.full(n, NO_DAY, dtype=np.int32)
-    last_day = first_day.copy()
     if measure in s.measures:
         rows = np.flatnonzero(inside & (s.measure == s.measures.index(measure)))
         of = s.referral[rows]
@@ -297,11 +304,9 @@ def pair_of(s: Scores, measure: str, inside: NDArray[np.bool_], n: int) -> Pair:
         starts = np.append(True, of[1:] != of[:-1])[: len(of)]
         ends = np.append(of[1:] != of[:-1], True)[: len(of)]
         first[of[starts]] = s.value[rows[starts]]
-        first_day[of[starts]] = s.day[rows[starts]]
         last[of[ends]] = s.value[rows[ends]]
-        last_day[of[ends]] = s.day[rows[ends]]
     last[count < 2] = np.nan
-    return Pair(first=first, last=last, count=count, first_day=first_day, last_day=last_day)
+    return Pair(first=first, last=last, count=count)
 
 
 def ties(s: Scores, inside: NDArray[np.bool_]) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -37,12 +36,13 @@ class Source:
         Grow while tables stream by.
     months : mapping of submission to (order, version)
         From the header table.
-    progress : bool
+    tell : callable, optional
+        Told in words how far reading is.
     """
 
     tables: Mapping[str, Table]
     damaged: str
-    progress: bool = False
+    tell: Callable[[str], None] | None = None
     linked: dict[str, tuple[int, int]] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     facts: dict[str, int] = field(default_factory=dict)
@@ -74,12 +74,14 @@ class Source:
         done, start = 0, perf_counter()
         for batch in batches(table, names, damaged=self.damaged, notes=self.notes):
             done += len(next(iter(batch.values())))
-            if self.progress:
-                print(f"\r  {name}: {done:,} rows, {perf_counter() - start:.0f} s ", end="", file=sys.stderr)  # noqa: T201
+            self.say(f"{name}: {done:,} rows, {perf_counter() - start:.0f} s")
             yield batch
         pa.default_memory_pool().release_unused()
-        if self.progress:
-            print(file=sys.stderr)  # noqa: T201
+
+    def say(self, text: str) -> None:
+        """Tell how far reading is, where anybody wants to know."""
+        if self.tell is not None:
+            self.tell(text)
 
     def count(self, what: str, n: int) -> None:
         """Add to the number of rows or records something happened to."""
@@ -230,3 +232,8 @@ def scoped(batch: Batch, scope: str | None, name: str) -> Hashes:
     """Hash of an identifier within its scope."""
     key = hash_text(batch[name])
     return key if scope is None or scope not in batch else within(hash_text(batch[scope]), key)
+
+
+def bucket_of(keys: Hashes, buckets: int) -> NDArray[np.int64]:
+    """Bucket of each identifier: one identifier is always in one bucket, in every table."""
+    return (keys % np.uint64(buckets)).astype(np.int64)

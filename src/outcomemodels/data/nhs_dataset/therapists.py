@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outcomemodels.data.nhs_dataset.codes import NO_DAY, Vocabulary, clean, distinct, therapies
-from outcomemodels.data.nhs_dataset.contacts import Course, within_course
+from outcomemodels.data.nhs_dataset.contacts import within_course
 from outcomemodels.data.nhs_dataset.keys import distinct_sorted
 from outcomemodels.data.nhs_dataset.referrals import Referrals
 from outcomemodels.data.nhs_dataset.source import SUBMISSION, IntArray, Source
-from outcomemodels.data.nhs_dataset.visits import Activities, Contacts, OnlineSessions
+from outcomemodels.data.nhs_dataset.visits import Activities, BoolArray, Contacts, OnlineSessions
 
 QUALIFICATION = ("qualified", "in training", "neither", "no record")
 GIVES = ("low intensity only", "high intensity only", "both")
@@ -62,14 +61,48 @@ class Memberships:
         return np.bincount(self.referral, minlength=n).astype(np.int32)
 
 
-def memberships_of(
-    r: Referrals, c: Contacts, a: Activities, online: OnlineSessions, course: Course, people: Vocabulary
-) -> Memberships:
-    """Weights from treatment contacts and online sessions; employment advisers are left out."""
-    known = therapies()
-    m = max(len(people.texts), 1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """Therapists of one block of referrals, dims (membership,), as in :class:`Memberships`.
+
+    Parameters
+    ----------
+    referral : ndarray of int32
+    place : ndarray of int64
+        Provider and local identifier as one number.
+    weight : ndarray of float
+    low, high : ndarray of int64
+        Places where a low- or a high-intensity type was coded.
+    """
+
+    referral: IntArray
+    place: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+
+
+def alphabet(people: Vocabulary) -> NDArray[np.int64]:
+    """Rank of each local identifier among all: what decides between equal shares, whatever the order of rows."""
+    return np.argsort(np.argsort(np.array(people.texts or ("",), dtype=object)))
+
+
+def shares_of(
+    r: Referrals, c: Contacts, a: Activities, online: OnlineSessions, is_treatment: BoolArray, rank: NDArray[np.int64],
+    start: int = 0,
+) -> Shares:  # fmt: skip
+    """Weights from treatment contacts and online sessions; employment advisers are left out.
+
+    Parameters
+    ----------
+    rank : ndarray of int, dims (local identifier,)
+        From :func:`alphabet`.
+    start : int
+        Number of the first referral of ``r`` in the folder.
+    """
+    known, m = therapies(), len(rank)
     support = known.support[np.maximum(a.therapy, 0)] & (a.therapy >= 0)
-    used = (a.therapist >= 0) & course.is_treatment[a.contact] & ~support
+    used = (a.therapist >= 0) & is_treatment[a.contact] & ~support
     pair = distinct_sorted(a.contact[used].astype(np.int64) * m + a.therapist[used])
     contact, local = pair // m, pair % m
     shared = np.bincount(contact, minlength=c.n)
@@ -85,31 +118,38 @@ def memberships_of(
     total = np.bincount(back, weights=weight, minlength=len(joint))
     of, who = joint // max(len(ids), 1), joint % max(len(ids), 1)
     total = total / np.bincount(of, weights=total, minlength=r.n)[of]
-    provider, name = ids // m - 1, ids % m
-    alphabetical = np.argsort(np.argsort(np.array(people.texts or ("",), dtype=object)))[name]
-    order = np.lexsort((alphabetical[who], -np.round(total, 9), of))  # equal shares: by name, whatever the row order
-    return Memberships(
-        referral=of[order].astype(np.int32),
-        therapist=who[order].astype(np.int32),
+    order = np.lexsort((rank[ids % m][who], -np.round(total, 9), of))  # equal shares: by name
+    coded = used & (a.therapy >= 0)
+    high = known.high[np.maximum(a.therapy, 0)]
+    at = (r.provider[c.referral[a.contact]] + 1).astype(np.int64) * m + a.therapist
+    return Shares(
+        referral=(of[order] + start).astype(np.int32),
+        place=ids[who[order]],
         weight=total[order],
-        labels=tuple(
-            f"{r.providers[p] if p >= 0 else '?'}:{people.texts[i]}"
-            for p, i in zip(provider.tolist(), name.tolist(), strict=True)
-        ),
-        gives=_gives(a, used, c, r, ids, m),
-        provider=provider.astype(np.int32),
-        local=name.astype(np.int32),
+        low=np.unique(at[coded & ~high]),
+        high=np.unique(at[coded & high]),
     )
 
 
-def _gives(a: Activities, used: NDArray[Any], c: Contacts, r: Referrals, ids: NDArray[Any], m: int) -> IntArray:
-    coded = used & (a.therapy >= 0)
-    high = therapies().high[np.maximum(a.therapy, 0)]
-    place = (r.provider[c.referral[a.contact]] + 1).astype(np.int64) * m + a.therapist
-    out = np.zeros((2, len(ids)), dtype=bool)
-    for k, which in enumerate((coded & ~high, coded & high)):
-        out[k, np.searchsorted(ids, np.unique(place[which]))] = True
-    return np.select([out[0] & out[1], out[1], out[0]], [2, 1, 0], -1).astype(np.int32)
+def memberships_of(blocks: list[Shares], people: Vocabulary, providers: tuple[str, ...]) -> Memberships:
+    """Therapists of all referrals from those of each block."""
+    texts, m = people.texts, max(len(people.texts), 1)
+    place = np.concatenate([s.place for s in blocks])
+    ids = np.unique(place)
+    provider, name = ids // m - 1, ids % m
+    low, high = (np.isin(ids, np.concatenate([getattr(s, k) for s in blocks])) for k in ("low", "high"))
+    return Memberships(
+        referral=np.concatenate([s.referral for s in blocks]),
+        therapist=np.searchsorted(ids, place).astype(np.int32),
+        weight=np.concatenate([s.weight for s in blocks]),
+        labels=tuple(
+            f"{providers[p] if p >= 0 else '?'}:{texts[i]}"
+            for p, i in zip(provider.tolist(), name.tolist(), strict=True)
+        ),
+        gives=np.select([low & high, high, low], [2, 1, 0], -1).astype(np.int32),
+        provider=provider.astype(np.int32),
+        local=name.astype(np.int32),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +177,9 @@ def read_qualifications(
     listed, awarded, planned = np.zeros(n, bool), np.full(n, late, np.int32), np.full(n, NO_DAY, np.int32)
     own = source.has("902", "OrgID_Provider")
     of_place: dict[tuple[int, str], list[int]] = {}
+    names_of = people.texts
     for i, (p, local) in enumerate(zip(m.provider.tolist(), m.local.tolist(), strict=True)):
-        of_place.setdefault((p if own else -1, people.texts[local]), []).append(i)
+        of_place.setdefault((p if own else -1, names_of[local]), []).append(i)
     places = {name: i for i, name in enumerate(providers)}
     names = ("OrgID_Provider", *SUBMISSION, "CarePersLocalId", "QualAwardedDate", "QualPlannedCompletionDate")
     for batch in source.batches("902", names, needs=("CarePersLocalId",)):

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcomemodels.data.nhs_dataset.codes import therapies
-from outcomemodels.data.nhs_dataset.contacts import LATEST, Course
+from outcomemodels.data.nhs_dataset.contacts import LATEST
 from outcomemodels.data.nhs_dataset.keys import distinct_sorted
 from outcomemodels.data.nhs_dataset.source import IntArray
-from outcomemodels.data.nhs_dataset.visits import Activities, Contacts
+from outcomemodels.data.nhs_dataset.visits import Activities, BoolArray, Contacts
 
 SINGLE = 0.75
 """Share of coded treatment contacts from which on a referral counts as having one treatment."""
@@ -48,14 +48,14 @@ class Treatment:
     high: IntArray
 
 
-def treatment_of(c: Contacts, a: Activities, course: Course, n: int) -> Treatment:
+def treatment_of(c: Contacts, a: Activities, is_treatment: BoolArray, n: int) -> Treatment:
     """Derive the treatment of each referral; employment support is none.
 
     A contact counts once for each type coded in it, however many activities say so.
     """
     known = therapies()
     k = len(known.snomed)
-    used = (a.therapy >= 0) & course.is_treatment[a.contact] & ~known.support[np.maximum(a.therapy, 0)]
+    used = (a.therapy >= 0) & is_treatment[a.contact] & ~known.support[np.maximum(a.therapy, 0)]
     pair = distinct_sorted(a.contact[used].astype(np.int64) * k + a.therapy[used])
     contact, kind = (pair // k).astype(np.int32), (pair % k).astype(np.int32)
     of = c.referral[contact]
@@ -91,9 +91,9 @@ def _first_day(of: IntArray, day: IntArray, which: NDArray[Any], n: int) -> IntA
     return out
 
 
-def medium_of(c: Contacts, course: Course, codes: NDArray[np.int8], n: int) -> IntArray:
+def medium_of(c: Contacts, is_treatment: BoolArray, codes: NDArray[np.int8], n: int) -> IntArray:
     """Most frequent code (of medium, or of therapy mode) among a referral's treatment contacts; -1 none recorded."""
-    used = course.is_treatment & (codes >= 0)
+    used = is_treatment & (codes >= 0)
     if not used.any():
         return np.full(n, -1, dtype=np.int32)
     k = int(codes.max()) + 1

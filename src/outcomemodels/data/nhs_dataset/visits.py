@@ -1,25 +1,45 @@
-"""IDS201, IDS202 and IDS205: contacts, what was done in them and by whom, and online therapy."""
+"""IDS201, IDS202 and IDS205: contacts, what was done in them and by whom, and online therapy; streamed, set aside."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from outcomemodels.data.nhs_dataset.codes import NO_DAY, Vocabulary, code_lists, numbers, seconds, therapies, translate
-from outcomemodels.data.nhs_dataset.keys import Hashes, Lookup, latest, within
-from outcomemodels.data.nhs_dataset.source import LINKS, SUBMISSION, IntArray, ReferralIndex, Source, scope_of, scoped
+from outcomemodels.data.nhs_dataset.codes import (
+    NO_DAY,
+    Vocabulary,
+    code_lists,
+    filled,
+    numbers,
+    seconds,
+    therapies,
+    translate,
+)
+from outcomemodels.data.nhs_dataset.keys import within
+from outcomemodels.data.nhs_dataset.source import (
+    LINKS,
+    SUBMISSION,
+    IntArray,
+    ReferralIndex,
+    Source,
+    bucket_of,
+    scope_of,
+    scoped,
+)
+from outcomemodels.data.nhs_dataset.spill import Blocks, Spill
 from outcomemodels.outcomes.contact_rule import ContactRule
 
 BoolArray = NDArray[np.bool_]
-SMALL = np.int8
+NOT_THERE = np.int8(-1)
+"""Stands for the data-quality class of a field its file does not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contacts:
-    """Distinct contacts, dims (contact,).
+    """Distinct contacts, dims (contact,), in the order of the table.
 
     Parameters
     ----------
@@ -32,8 +52,6 @@ class Contacts:
         Code 5 or 6, or unplanned.
     minutes : ndarray of float32
         Clinical contact duration, NaN unknown.
-    index : Lookup
-        By contact identifier.
     """
 
     referral: IntArray
@@ -45,7 +63,6 @@ class Contacts:
     medication: NDArray[np.int8]
     attended: BoolArray
     minutes: NDArray[np.float32]
-    index: Lookup
 
     @property
     def n(self) -> int:
@@ -58,18 +75,64 @@ class Contacts:
         return np.isin(self.kind, [known.number(c) for c in codes if c in known.labels])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activities:
+    """Distinct care activities, dims (activity,), in the order of the table.
+
+    Parameters
+    ----------
+    contact : ndarray of int32
+        Row of the contact.
+    therapy : ndarray of int8
+        Code of the therapy type, -1 none.
+    therapist : ndarray of int32
+        Number of the local identifier, -1 none.
+    """
+
+    contact: IntArray
+    therapy: NDArray[np.int8]
+    therapist: IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlineSessions:
+    """Log entries of internet-enabled therapy, dims (entry,); each counts as one session."""
+
+    referral: IntArray
+    day: IntArray
+    therapist: IntArray
+
+
+CONTACT = np.dtype(
+    [
+        *(("key", "u8"), ("order", "f8"), ("row", "i8"), ("referral", "i4"), ("day", "i4"), ("second", "i4")),
+        *(("kind", "i1"), ("medium", "i1"), ("mode", "i1"), ("medication", "i1"), ("attended", "?")),
+        ("minutes", "f4"),
+    ]
+)
+"""A row of IDS201 set aside; ``row`` is its place in the table."""
+ACTIVITY = np.dtype(
+    [
+        *(("key", "u8"), ("own", "u8"), ("order", "f8"), ("row", "i8"), ("therapy", "i1"), ("therapist", "i4")),
+        *(("coded", "i1"), ("named", "i1")),
+    ]
+)
+"""A row of IDS202 set aside: ``key`` its contact, ``own`` itself; data-quality classes of therapy and therapist."""
+ENTRY = np.dtype([("referral", "i4"), ("day", "i4"), ("therapist", "i4"), ("programme", "i4")])
+"""A row of IDS205 set aside."""
+
 _CONTACT = (
     *("CareContactId", "CareContDate", "CareContTime", "PlannedCareContIndicator", "AttendOrDNACode", "AppType"),
     *("ConsMechanism", "CareContPatientTherMode", "ClinContDurOfCareCont", "PsychMed"),
 )
 
 
-def read_contacts(source: Source, index: ReferralIndex, rule: ContactRule) -> Contacts:
-    """Read IDS201: distinct contacts of known referrals, the latest record of each; ``rule`` says who attended."""
-    held: dict[str, list[Any]] = {}
+def spill_contacts(source: Source, index: ReferralIndex, rule: ContactRule, into: Spill) -> None:
+    """Stream IDS201: contacts of known referrals, by their identifier; ``rule`` says who attended."""
     scope = scope_of(source, "201", "202")
     attend, planned = code_lists()["AttendOrDNACode"], code_lists()["PlannedCareContIndicator"]
     seen = [attend.number(c) for c in rule.attended if c in attend.labels]
+    start = 0
     for batch in source.batches("201", (*LINKS, *SUBMISSION, *_CONTACT), needs=("CareContDate",)):
         n = len(next(iter(batch.values())))
         referral = index.find(batch, n)
@@ -87,128 +150,57 @@ def read_contacts(source: Source, index: ReferralIndex, rule: ContactRule) -> Co
         rows: dict[str, Any] = {
             "key": np.where(key != 0, key, nameless),
             "order": source.order(batch, n),
+            "row": start + np.arange(n),
             "referral": referral,
             "day": day,
             "second": seconds(batch["CareContTime"]) if "CareContTime" in batch else np.full(n, -1, np.int32),
-            "kind": source.code("201", "AppType", batch, where).astype(SMALL),
-            "medium": source.code("201", "ConsMechanism", batch, where).astype(SMALL),
-            "mode": source.code("201", "CareContPatientTherMode", batch, where).astype(SMALL),
-            "medication": source.code("201", "PsychMed", batch, where).astype(SMALL),
+            "kind": source.code("201", "AppType", batch, where),
+            "medium": source.code("201", "ConsMechanism", batch, where),
+            "mode": source.code("201", "CareContPatientTherMode", batch, where),
+            "medication": source.code("201", "PsychMed", batch, where),
             "attended": np.isin(came, seen) | (rule.unplanned_attended & (plan == planned.number("N"))),
             "minutes": lasted,
         }
+        start += n
         known = (referral >= 0) & (day != NO_DAY)
         source.matched("201", referral >= 0)
         source.count("contact rows that belong to no referral, left out", int((referral < 0).sum()))
         source.count("contact rows without a date, left out", int(((referral >= 0) & (day == NO_DAY)).sum()))
-        for name, values in rows.items():
-            held.setdefault(name, []).append(values[known])
-    joined = {name: np.concatenate(parts) for name, parts in held.items()} if held else _no_contacts()
-    keep = latest(joined["key"], joined["order"])
-    source.count("distinct contacts", len(keep))
-    source.count("contact rows repeated, left out", len(joined["key"]) - len(keep))
-    names = {f.name for f in fields(Contacts)} - {"index"}
-    return Contacts(index=Lookup(joined["key"][keep]), **{name: joined[name][keep] for name in names})
-
-
-def _no_contacts() -> dict[str, Any]:
-    whole = {name: np.zeros(0, dtype=np.int32) for name in ("referral", "day", "second")}
-    small = {name: np.zeros(0, dtype=np.int8) for name in ("kind", "medium", "mode", "medication")}
-    return {
-        **whole, **small, "key": np.zeros(0, dtype=np.uint64), "order": np.zeros(0),
-        "attended": np.zeros(0, dtype=bool), "minutes": np.zeros(0, dtype=np.float32),
-    }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activities:
-    """Distinct care activities, dims (activity,).
-
-    Parameters
-    ----------
-    contact : ndarray of int32
-        Row of the contact.
-    therapy : ndarray of int8
-        Code of the therapy type, -1 none.
-    therapist : ndarray of int32
-        Code into ``therapist_ids`` (local to the provider), -1 none.
-    index : Lookup
-        By activity identifier.
-    therapist_ids : tuple of str
-    """
-
-    contact: IntArray
-    therapy: NDArray[np.int8]
-    therapist: IntArray
-    index: Lookup
-    therapist_ids: tuple[str, ...]
+        kept = {name: values[known] for name, values in rows.items()}
+        into.add(bucket_of(kept["key"], into.parts), kept)
 
 
 _ACTIVITY = ("CareActId", "CareContactId", "CarePersLocalId", "CodeProcAndProcStatus")
 
 
-def read_activities(source: Source, index: ReferralIndex, contacts: Contacts, people: Vocabulary) -> Activities:
-    """Read IDS202: activities of known contacts; ``people`` numbers the therapists' local identifiers."""
+def spill_activities(source: Source, people: Vocabulary, into: Spill) -> None:
+    """Stream IDS202, by the contact each row names; ``people`` numbers the therapists' local identifiers."""
     scope, own = scope_of(source, "201", "202"), scope_of(source, "202", "607")
-    held: dict[str, list[Any]] = {}
     read = therapies().read
+    start = 0
     for batch in source.batches("202", (*LINKS, *SUBMISSION, *_ACTIVITY), needs=("CareContactId",)):
         n = len(batch["CareContactId"])
-        contact = contacts.index.find(scoped(batch, scope, "CareContactId"))
-        referral = np.append(contacts.referral, np.int32(-1))[contact]
-        where = index.provider_of(referral)
-        therapy = np.full(n, -1, dtype=np.int32)
+        therapy, coded = np.full(n, -1, dtype=np.int32), np.full(n, NOT_THERE)
         if "CodeProcAndProcStatus" in batch:
-            therapy, classes = translate(batch["CodeProcAndProcStatus"], read)
-            source.seen("202", "CodeProcAndProcStatus", where, classes)
-        source.text("202", "CarePersLocalId", batch, where)
-        who = people.add(batch["CarePersLocalId"], str.strip) if "CarePersLocalId" in batch else np.full(n, -1)
-        key = scoped(batch, own, "CareActId") if "CareActId" in batch else np.zeros(n, dtype=np.uint64)
+            therapy, coded = translate(batch["CodeProcAndProcStatus"], read)
+        who, named = np.full(n, -1, dtype=np.int32), np.full(n, NOT_THERE)
+        if "CarePersLocalId" in batch:
+            who, named = people.add(batch["CarePersLocalId"], str.strip), filled(batch["CarePersLocalId"])
+        key = scoped(batch, scope, "CareContactId")
         rows: dict[str, Any] = {
-            "key": key, "order": source.order(batch, n), "contact": contact, "therapy": therapy.astype(SMALL),
-            "therapist": who.astype(np.int32),
+            "key": key, "own": scoped(batch, own, "CareActId") if "CareActId" in batch else np.zeros(n, np.uint64),
+            "order": source.order(batch, n), "row": start + np.arange(n), "therapy": therapy, "therapist": who,
+            "coded": coded, "named": named,
         }  # fmt: skip
-        known = contact >= 0
-        source.matched("202", known)
-        source.count("activity rows that belong to no contact, left out", int((~known).sum()))
-        for name, values in rows.items():
-            held.setdefault(name, []).append(values[known])
-    if not held:
-        none = np.zeros(0, dtype=np.int32)
-        empty = Lookup(np.zeros(0, dtype=np.uint64))
-        return Activities(
-            contact=none, therapy=none.astype(SMALL), therapist=none, index=empty, therapist_ids=people.texts
-        )
-    one = {name: np.concatenate(parts) for name, parts in held.items()}
-    nameless = np.flatnonzero(one["key"] == 0)
-    keep = np.sort(np.concatenate([latest(one["key"], one["order"]), nameless]))
-    source.count("distinct activities", len(keep))
-    source.count("activity rows repeated, left out", len(one["key"]) - len(keep))
-    keys: Hashes = one["key"][keep]
-    return Activities(
-        contact=one["contact"][keep],
-        therapy=one["therapy"][keep],
-        therapist=one["therapist"][keep],
-        index=Lookup(keys),
-        therapist_ids=people.texts,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnlineSessions:
-    """Log entries of internet-enabled therapy, dims (entry,); each counts as one session."""
-
-    referral: IntArray
-    day: IntArray
-    therapist: IntArray
+        start += n
+        into.add(bucket_of(key, into.parts), rows)
 
 
 _ONLINE = ("StartDateIntEnabledTherLog", "IntEnabledTherProg", "CarePersLocalId")
 
 
-def read_online(source: Source, index: ReferralIndex, people: Vocabulary) -> OnlineSessions:
-    """Read IDS205: one session per referral, start date and programme, however often it was submitted."""
-    referral, day, who, what = ([np.zeros(0, dtype=np.int32)] for _ in range(4))
+def spill_online(source: Source, index: ReferralIndex, people: Vocabulary, blocks: Blocks, into: Spill) -> None:
+    """Stream IDS205, by the block of its referral."""
     programmes = Vocabulary()
     needs = ("StartDateIntEnabledTherLog",)
     for batch in source.batches("205", (*LINKS, *SUBMISSION, *_ONLINE), needs=needs):
@@ -222,10 +214,13 @@ def read_online(source: Source, index: ReferralIndex, people: Vocabulary) -> Onl
         known = (of >= 0) & (start != NO_DAY)
         source.matched("205", of >= 0)
         source.count("online therapy rows without referral or date, left out", int((~known).sum()))
-        for parts, values in ((referral, of), (day, start), (who, person), (what, prog)):
-            parts.append(values[known].astype(np.int32))
-    every = np.stack([np.concatenate(p) for p in (referral, day, what, who)], axis=1)
+        rows = {"referral": of, "day": start, "therapist": person, "programme": prog}
+        into.add(blocks.of(of[known]), {name: values[known] for name, values in rows.items()})
+
+
+def online_sessions(rows: dict[str, NDArray[Any]]) -> OnlineSessions:
+    """One session per referral, start date and programme, however often it was submitted."""
+    every = np.stack([rows[name] for name in ("referral", "day", "programme", "therapist")], axis=1)
     _, first = np.unique(every[:, :3], axis=0, return_index=True)
-    source.count("online therapy sessions", len(first))
     one = every[first]
     return OnlineSessions(referral=one[:, 0], day=one[:, 1], therapist=one[:, 3])
