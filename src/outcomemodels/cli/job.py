@@ -138,8 +138,8 @@ def run(
         problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
         when=when, worthwhile=worthwhile, response=response,
     )  # fmt: skip
-    with step(f"read {source}", quiet=quiet):
-        data = open_data(source, schema=schema, where=where, years=years, level=level)
+    with step(f"read {source}", quiet=quiet) as tell:
+        data = open_data(source, schema=schema, where=where, years=years, level=level, tell=tell)
     with step("loaded the machinery", quiet=quiet):
         from outcomemodels.outcomes.suppression import Disclosure
         from outcomemodels.workflow import ask as put
@@ -261,7 +261,8 @@ def audit(
     from outcomemodels.data.nhs_dataset.quality import quality_of
     from outcomemodels.outcomes.suppression import Disclosure
 
-    data = open_data(source, schema=schema, where=where, years=years, level=level)
+    with step(f"read {source}", quiet=as_json) as tell:
+        data = open_data(source, schema=schema, where=where, years=years, level=level, tell=tell)
     found, quality, rule = audit_dataset(data), quality_of(data), Disclosure() if suppress else None
     named = (*problems, *treatments, *client, *setting, *when, reference, worthwhile)
     asked = questions(
@@ -328,8 +329,8 @@ def fit(
         chosen = {"outcome": outcome, "covariate": covariates, "batch": batches, "formula": formula, "where": where}
         fitted = _fit_reduced(source, [n for n, v in chosen.items() if v], engine, seed, draws, chains, quiet)
     if fitted is None:
-        with step(f"read {source}", quiet=quiet):
-            data = open_data(source, schema=schema, where=where, years=years, level=level)
+        with step(f"read {source}", quiet=quiet) as tell:
+            data = open_data(source, schema=schema, where=where, years=years, level=level, tell=tell)
         fitted = _fit_step(
             data, outcome, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
         )

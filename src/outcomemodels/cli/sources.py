@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -22,21 +22,35 @@ if TYPE_CHECKING:
     from outcomemodels.estimands import Question
 
 
+BETWEEN = 10.0
+"""Seconds between two lines on how far it is, where no line can be written over."""
+
+
 @contextmanager
-def step(what: str, *, quiet: bool = False) -> Iterator[None]:
-    """Say on stderr what is being done and, afterwards, how long it took."""
+def step(what: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Say on stderr what is being done and, afterwards, how long it took; yields what to tell how far it is.
+
+    On a terminal the last thing told is shown; elsewhere one line every ten seconds.
+    """
     if quiet:
-        yield
+        yield lambda _: None
         return
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
     start = perf_counter()
     if console.is_terminal:
-        with console.status(what):
-            yield
+        with console.status(what) as status:
+            yield lambda text: status.update(f"{what}: {text}")
     else:
-        yield
+        said = [start]
+
+        def tell(text: str) -> None:
+            if perf_counter() - said[0] >= BETWEEN:
+                said[0] = perf_counter()
+                console.print(f"  {text}")
+
+        yield tell
     console.print(f"[green]✓[/green] {what} [dim]({perf_counter() - start:.1f} s)[/dim]")
 
 
@@ -46,16 +60,24 @@ def showing_progress(*, quiet: bool) -> bool:
 
 
 def open_data(
-    source: str, *, schema: Path | None = None, where: Sequence[str] = (), years: Sequence[str] = (), level: str = ""
+    source: str,
+    *,
+    schema: Path | None = None,
+    where: Sequence[str] = (),
+    years: Sequence[str] = (),
+    level: str = "",
+    tell: Callable[[str], None] | None = None,
 ) -> PaulDataset:
     """Open a file, a folder of NHS annual or record-level tables, a saved data set, or a data set known by name.
+
+    ``tell`` is told how far reading a folder of record-level tables is.
 
     Raises
     ------
     FileError
         If there is no such file and no such name, with near matches.
     """
-    data = _open(source, schema, years, level)
+    data = _open(source, schema, years, level, tell)
     return data.where(**pairs_of_labels(where)) if where else data
 
 
@@ -75,7 +97,9 @@ def holds_reduced(source: str) -> bool:
         return False  # the reader of data sets says what is wrong with it
 
 
-def _open(source: str, schema: Path | None, years: Sequence[str], level: str) -> PaulDataset:
+def _open(
+    source: str, schema: Path | None, years: Sequence[str], level: str, tell: Callable[[str], None] | None
+) -> PaulDataset:
     path = Path(source)
     if path.is_dir() and path.suffix != ".zarr" and schema is None:
         from outcomemodels.data.nhs_annual import LEVELS, read_nhs_annual
@@ -89,7 +113,7 @@ def _open(source: str, schema: Path | None, years: Sequence[str], level: str) ->
                 )
             from outcomemodels.data.nhs_dataset.read import read_nhs_dataset
 
-            return read_nhs_dataset(path)
+            return read_nhs_dataset(path, progress=tell or False)
 
         chosen = next((name for name in LEVELS if name == (level or "provider")), None)
         if chosen is None:

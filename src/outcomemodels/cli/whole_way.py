@@ -46,8 +46,8 @@ def whole_way(
     from outcomemodels.data.nhs_simulation.truth import load_truth
 
     truth = load_truth(folder)
-    with step(f"read {folder}", quiet=quiet):
-        data = open_data(str(folder), where=where)
+    with step(f"read {folder}", quiet=quiet) as tell:
+        data = open_data(str(folder), where=where, tell=tell)
     with step("loaded the machinery", quiet=quiet):
         from outcomemodels.estimands import Question
         from outcomemodels.estimands.against_truth import compare_with_truth

@@ -37,6 +37,7 @@ def from_columns(
     *,
     table: str = "main",
     assessment_table: str = "assessments",
+    consume: bool = False,
 ) -> PaulDataset:
     """Validate columns against a schema and make a dataset of them.
 
@@ -49,6 +50,8 @@ def from_columns(
         Long table of scores: the key of ``main``, ``measure``, ``weeks``, ``score``, and more if declared.
     table, assessment_table : str
         Names used in errors.
+    consume : bool
+        Whether ``main``, a dict, may be emptied on the way, so that large columns are not in memory twice.
 
     Returns
     -------
@@ -64,9 +67,13 @@ def from_columns(
     schema = _usable(schema, with_long=assessments is not None)
     schema, raws = _columns(schema, main, "main", table)
     n = _length(raws, table)
+    if consume and isinstance(main, dict):
+        main.clear()
     encoded: dict[tuple[str, str], Encoded] = {}
     for field in schema.of_table("main"):
         encoded["main", field.name] = encode(raws[field.name], field, table=table)
+        if consume and not (field.key or field.kind is Kind.DATE):
+            del raws[field.name]  # what errors about keys and dates show is kept
     check_levels(schema, encoded, raws, table)
     check_key(schema, encoded, raws, table)
     check_dates(schema, encoded, raws, table)

@@ -123,6 +123,10 @@ def _labelled(raw: Raw, field: Field, table: str, given: tuple[str, ...]) -> Enc
     unknown = _unknown(used, field)
     if unknown:
         raise _unknown_labels(unknown, raw, codes, meant, field, table)
+    if len(used) > MAX_SORTED and meant == list(texts) and not (field.levels or given):  # identifiers: no dicts
+        there = missing_of[:-1] == 0
+        lookup = np.append(np.where(there, np.cumsum(there) - 1, -1), -1).astype(np.int32)
+        return Encoded(lookup[codes], tuple(used), missing_of[codes], _reasons(field))
     labels = field.levels or (*given, *_ordered(set(used) - set(given), used))
     position = {label: i for i, label in enumerate(labels)}
     lookup = np.array(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -9,13 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import outcomemodels as om
+from data.nhs_dataset.small_folder import write_folder
+from outcomemodels.data.nhs_dataset import read, referrals, tables
+from outcomemodels.data.nhs_dataset.spill import Scratch
 from outcomemodels.data.nhs_simulation.simulate import simulate_nhs
-from outcomemodels.errors import DataError
+from outcomemodels.errors import DataError, FileError
 
 
-def differences(folder) -> dict[str, int]:
+def differences(folder, **options) -> dict[str, int]:
     """Referrals on which reader and simulator differ, by flag."""
-    found = om.read_nhs_records(folder)
+    found = om.read_nhs_records(folder, **options)
     ours = found.data.to_frame()
     truth = pd.read_parquet(folder / "truth" / "flags.parquet").set_index("PathwayID").loc[ours["course"]]
     assert len(truth) == len(ours)
@@ -77,3 +82,52 @@ def test_the_order_of_rows_does_not_matter(tmp_path):
         pq.write_table(table.take(pa.array(rng.permutation(table.num_rows))), tmp_path / "mixed" / file.name)
     one, other = (om.read_nhs_dataset(tmp_path / f).to_frame().set_index("course") for f in ("ids", "mixed"))
     pd.testing.assert_frame_equal(one, other.loc[one.index], check_names=False)
+
+
+@pytest.fixture(scope="module")
+def dirty(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dirty") / "ids"
+    simulate_nhs(folder, referrals=700, seed=6, file_format="csv", dirty=True, derived=True)
+    return folder
+
+
+@pytest.mark.parametrize("held", [10**9, 2000])
+def test_parts_make_no_difference(dirty, tmp_path, monkeypatch, held):
+    """However many parts, in memory or in files: one data set, one quality table, one set of verdicts."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(read, "Scratch", partial(Scratch, held=held))
+    one, *others = (om.read_nhs_records(dirty, partitions=k, scratch=scratch) for k in (1, 2, 7, 700))
+    for other in others:
+        assert other.data.digest() == one.data.digest()
+        assert other.quality.to_json() == one.quality.to_json()
+        pd.testing.assert_frame_equal(other.therapist_weights(), one.therapist_weights())
+    assert not any(scratch.iterdir())
+
+
+def test_parts_of_the_small_folder(tmp_path):
+    folder = write_folder(tmp_path / "small")
+    assert len({om.read_nhs_dataset(folder, partitions=k).digest() for k in (1, 2, 3)}) == 1
+    for wrong in (0, -1, 10**9):
+        with pytest.raises(DataError, match="partitions"):
+            om.read_nhs_dataset(folder, partitions=wrong)
+    with pytest.raises(FileError, match="temporary files"):
+        _ = Scratch(tmp_path / "absent").folder
+
+
+def test_flags_hold_in_parts(dirty):
+    assert {name: n for name, n in differences(dirty, partitions=5).items() if n} == {}
+
+
+def test_progress_is_told(dirty):
+    told: list[str] = []
+    om.read_nhs_dataset(dirty, partitions=3, progress=told.append)
+    assert any(t.startswith("IDS201CareContact: ") and "rows" in t for t in told)
+    assert "courses: part 3 of 3" in told
+
+
+def test_earlier_submissions_are_dropped_on_the_way(dirty, monkeypatch):
+    whole = om.read_nhs_dataset(dirty).digest()
+    monkeypatch.setattr(referrals, "FEW", 10)
+    monkeypatch.setattr(tables, "BATCH", 100)
+    assert om.read_nhs_dataset(dirty).digest() == whole

@@ -64,7 +64,7 @@ def dataset_of(x: Records, *, instruments: InstrumentSet, title: str, notes: tup
     )
     for name in empty:
         del columns[name]
-    made = from_columns(schema, columns, table="records")
+    made = from_columns(schema, columns, table="records", consume=True)
     if not len(x.long["referral"]):
         return made
     return with_assessments(made, assessment_fields(measures), x.long, x.long["referral"])
