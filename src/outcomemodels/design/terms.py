@@ -8,7 +8,9 @@ The automatic rule (Paul's columns as batches, Gelman 2005, doi 10.1214/00905360
 * batches: treatment, problem, therapist, every setting field, labelled time fields and assessor, when they have
   at least two levels; client when the rows are scores in time;
 * crossings treatment:problem, therapist:treatment, setting:treatment, and for cells the full crossing, when
-  observed in more than one combination per level;
+  observed in more than one combination per level; of courses only the first setting field is crossed (records have
+  five or more, and every one crossed with everything makes thousands of effects that no course bears on), and the
+  setting with the problem only where it is the only one;
 * slopes of the start score and of client numbers by treatment.
 """
 
@@ -156,16 +158,17 @@ def _auto_bars(
     settings = setting_factors(factors)
     times = tuple(f for f in factors.values() if f.facet is Facet.TIME and _used(f) >= 2)
     assessor = main_factor(factors, Facet.ASSESSOR)
+    crossing = settings if grain is Grain.CELL else settings[:1]
     singles = [treatment, problem, therapist, *settings, *times, assessor]
     out = [_plain(f) for f in singles if f is not None and _used(f) >= 2]
     if treatment is not None and _used(treatment) >= 2:
-        partners = [problem, therapist, *settings, *times]
+        partners = [problem, therapist, *crossing, *(times if grain is Grain.CELL else ())]
         out += [_plain(treatment, p) for p in partners if p is not None and _crossed(treatment, p)]
         for name in fixed:
             if name in numbers and numbers[name].facet is not Facet.TIME:
                 out.append(BarTerm(((name,),), (treatment.name,), False))
-    if problem is not None:
-        out += [_plain(s, problem) for s in settings if _crossed(problem, s)]
+    if problem is not None and (grain is Grain.CELL or len(settings) == 1):
+        out += [_plain(s, problem) for s in crossing if _crossed(problem, s)]
     if grain is Grain.CELL:
         every = [f for f in (treatment, problem, *settings, *times) if f is not None and _used(f) >= 2]
         if len(every) > 2:
