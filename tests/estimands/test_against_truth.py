@@ -9,6 +9,7 @@ import xarray as xr
 
 from outcomemodels.data.nhs_simulation.simulate import simulate_nhs
 from outcomemodels.data.nhs_simulation.truth import NhsTruth, load_truth
+from outcomemodels.design import NEW, UNKNOWN
 from outcomemodels.errors import QuestionError
 from outcomemodels.estimands import Question
 from outcomemodels.estimands.against_truth import compare_with_truth, quantity_of
@@ -91,3 +92,38 @@ def test_the_outcome_says_which_truth(truth: NhsTruth) -> None:
         compare_with_truth([answer("PTSD"), answer("PTSD", outcome="gad7_end")], truth)
     with pytest.raises(QuestionError, match="no answer"):
         compare_with_truth([], truth)
+
+
+def test_the_truth_is_restricted_by_what_the_question_names(truth: NhsTruth) -> None:
+    provider = str(truth.clients()["service"].iloc[0])
+    asked = Question(
+        client={"age": 40, "long_term_condition": "no", "phq9_start": 15, "medication": "prescribed"},
+        setting={"provider": provider, "commissioner": "X1"}, therapist=f"{provider}:T1", when={"year": "2022-23"},
+    )  # fmt: skip
+    where = {"age": (35, 45), "long_term": False, "phq9_first": (13, 17), "service": provider}
+    found = compare_with_truth([replace(answer(None, one("IPT", 0.0)), question=asked)], truth, among="entered")
+    everybody = compare_with_truth([answer(None, one("IPT", 0.0))], truth, among="entered")
+    true = truth.contrast("IPT", "CBT", where=where, quantity="last_phq9", among="entered")
+    assert found.lines[0].true == pytest.approx(true)
+    assert found.lines[0].true != everybody.lines[0].true
+    assert 0 < found.lines[0].clients < everybody.lines[0].clients
+    assert found.lines[0].among == (f"age 35 to 45, long_term_condition no, phq9_start 13 to 17, provider {provider}")
+    assert "provider" in str(found)
+    for word in ("medication", "commissioner", "therapist", "year"):
+        assert any(f"not restricted by {word}" in x for x in found.left_out)
+
+
+def test_conditions_nobody_meets(truth: NhsTruth) -> None:
+    asked = Question(client={"age": 300})
+    found = compare_with_truth([replace(answer(None, one("IPT", 0.0)), question=asked)], truth)
+    assert not found.lines
+    assert "no client of the world is left" in found.left_out[0]
+
+
+def test_new_and_unknown_restrict_nothing(truth: NhsTruth) -> None:
+    asked = Question(client={"gender": UNKNOWN}, setting=UNKNOWN, therapist=NEW)
+    one_, two = (
+        compare_with_truth([replace(answer(None, one("IPT", 0.0)), question=q)], truth) for q in (asked, Question())
+    )
+    assert one_.lines == two.lines
+    assert one_.left_out == ()

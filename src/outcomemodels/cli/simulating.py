@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from outcomemodels.cli.job import leave
-from outcomemodels.cli.options import json_option, quiet_option
+from outcomemodels.cli.options import json_option, question_options, quiet_option
+from outcomemodels.cli.sources import questions
 
 if TYPE_CHECKING:
     from outcomemodels.data.dataset import PaulDataset
@@ -186,10 +187,11 @@ def _progress() -> Callable[[int, int], None]:
     epilog="\b\nExample:\n  outcomemodels simulate nhs --referrals 2e4 --out world"
     "\n  outcomemodels fit world --where finished=yes --outcome phq9_end --out fit.nc"
     "\n  outcomemodels simulate compare fit.nc world"
+    "\n  outcomemodels simulate compare fit.nc world --problem PTSD --client age=34 --setting RX001"
 )
 @click.argument("fit_file", metavar="FIT", type=click.Path(path_type=Path))
 @click.argument("truth_folder", metavar="WORLD", type=click.Path(path_type=Path))
-@click.option("--problem", "problems", multiple=True, help="Problem; repeat for several. Without it, the commonest.")
+@question_options
 @click.option(
     "--quantity", type=click.Choice(["completed", "last_phq9", "last_gad7", "recovered"]), help="Which truth."
 )
@@ -201,19 +203,36 @@ def compare(
     fit_file: Path,
     truth_folder: Path,
     problems: tuple[str, ...],
+    treatments: tuple[str, ...],
+    reference: str | None,
+    client: tuple[str, ...],
+    therapist: str,
+    setting: tuple[str, ...],
+    when: tuple[str, ...],
+    worthwhile: float | None,
     quantity: Literal["completed", "last_phq9", "last_gad7", "recovered"] | None,
     among: Literal["finishers", "entered", "referred"],
     as_json: bool,
 ) -> None:
-    """Hold the answers of a saved FIT against the truth of the simulated WORLD its data came from."""
+    """Hold the answers of a saved FIT against the truth of the simulated WORLD its data came from.
+
+    The truth is taken over the clients the question is about: those with the problem, near the age or first score, at
+    the provider named. Without --problem the commonest problems are asked about.
+    """
+    from dataclasses import replace
+
     from outcomemodels.data.nhs_simulation.truth import load_truth
-    from outcomemodels.estimands import Question
     from outcomemodels.estimands.against_truth import compare_with_truth
     from outcomemodels.reporting import default_questions
     from outcomemodels.workflow import ask, load_fit
 
     truth = load_truth(truth_folder)
     fitted = load_fit(fit_file)
-    asked = tuple(Question(problem=p) for p in problems) or default_questions(fitted.design)
+    asked = questions(
+        problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
+        when=when, worthwhile=worthwhile,
+    )  # fmt: skip
+    if not problems:
+        asked = tuple(replace(asked[0], problem=q.problem) for q in default_questions(fitted.design))
     found = compare_with_truth([ask(fitted, q) for q in asked], truth, quantity=quantity, among=among)
     click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))

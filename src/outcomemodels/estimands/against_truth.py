@@ -11,6 +11,7 @@ import numpy as np
 from outcomemodels.data.nhs_simulation.truth import AMONG, QUANTITIES, Among, NhsTruth, Quantity
 from outcomemodels.errors import QuestionError
 from outcomemodels.estimands.answer import Answer, Label
+from outcomemodels.estimands.truth_conditions import conditions_of
 from outcomemodels.schema.typologies import load_typology
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ class TruthLine:
         Courses behind the estimate.
     label : str
         Evidence label of the answer.
+    among : str
+        What the question named of client and setting, in words; "" for nothing.
+    clients : int
+        Clients of the world behind the true contrast (the smaller number of the two treatments).
     """
 
     problem: str
@@ -47,6 +52,8 @@ class TruthLine:
     covered: bool
     courses: float
     label: str
+    among: str = ""
+    clients: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +68,7 @@ class TruthComparison:
     interval : float
         Nominal coverage.
     left_out : tuple of str
-        Treatments or problems the world has no truth for, and treatments that are not estimable.
+        Treatments, problems and conditions the world has no truth for, and treatments that are not estimable.
     """
 
     lines: tuple[TruthLine, ...]
@@ -103,7 +110,8 @@ class TruthComparison:
         for x in self.lines:
             interval = f"[{x.low:+.2f}, {x.high:+.2f}]"
             numbers = (f"{x.estimated:+.2f}", interval, f"{x.true:+.2f}", "yes" if x.covered else "no")
-            rows.append((x.problem or "all", x.treatment, *numbers, f"{x.courses:,.0f}", x.label))
+            whom = f"{x.problem or 'all'}{f'; {x.among}' if x.among else ''}"
+            rows.append((whom, x.treatment, *numbers, f"{x.courses:,.0f}", x.label))
         widths = [max(len(r[i]) for r in rows) for i in range(len(head))]
         lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
         references = sorted({x.reference for x in self.lines})
@@ -146,9 +154,12 @@ def compare_with_truth(
 ) -> TruthComparison:
     """Hold the contrasts of answers against the truth of the world their data came from.
 
-    A contrast is compared for clients whose *true* disorder is the problem asked about; the records hold a descriptor,
-    which may be wrong. The truth takes clients as they are in the world, the answer takes a client at the mean of
-    the covariates: with effects that are not linear these differ a little.
+    A contrast is compared for clients whose *true* disorder is the problem asked about (the records hold a descriptor,
+    which may be wrong), and who have what the question names of client and setting: an age or first score near the
+    one named, the label, the provider. A named therapist or time restricts nothing, since every client of the world
+    has one therapist and one time; it is listed with what is left out. Otherwise the truth takes clients as they are
+    in the world, while the answer takes a client at the mean of the covariates: with effects that are not linear these
+    differ a little.
 
     Parameters
     ----------
@@ -182,7 +193,14 @@ def compare_with_truth(
         if names.canonical(answer.reference) not in truth.treatments:
             left.append(f"{problem or 'all clients'}: the reference {answer.reference} is no treatment of the world")
             continue
-        means = truth.expected(problem=problem, quantity=wanted, among=among)["mean"]
+        asked = conditions_of(answer.question)
+        left += [f"{problem or 'all clients'}: the truth is not restricted by {x}" for x in asked.unknown]
+        try:
+            table = truth.expected(problem=problem, where=asked.where, quantity=wanted, among=among)
+        except QuestionError as error:
+            left.append(f"{problem or 'all clients'}, {asked.said}: {error.found}")
+            continue
+        means, clients = table["mean"], table["n"]
         base = float(means[names.canonical(answer.reference)])
         for t in answer.treatments:
             label = names.canonical(t.treatment)
@@ -193,6 +211,9 @@ def compare_with_truth(
                 left.append(f"{problem or 'all clients'}, {t.treatment}: {why}")
                 continue
             true = float(means[label]) - base
+            if not np.isfinite(true):
+                left.append(f"{problem or 'all clients'}, {t.treatment}: no client of the world is behind the truth")
+                continue
             lines.append(
                 TruthLine(
                     problem=problem or "",
@@ -205,6 +226,8 @@ def compare_with_truth(
                     covered=bool(t.contrast_low <= true <= t.contrast_high),
                     courses=t.n_comparable,
                     label=t.label.value,
+                    among=asked.said,
+                    clients=int(min(clients[label], clients[names.canonical(answer.reference)])),
                 )
             )
     return TruthComparison(

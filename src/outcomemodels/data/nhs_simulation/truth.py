@@ -32,7 +32,10 @@ AMONG: dict[str, str] = {
     "entered": "those who entered treatment",
     "finishers": "those who entered and would attend at least two sessions of the treatment in question",
 }
-GROUPS = ("problem", "age_band", "severity_band", "imd_decile", "gender", "white", "long_term", "personality")
+GROUPS = (
+    *("problem", "age_band", "severity_band", "imd_decile", "gender", "white", "long_term", "personality"),
+    *("previous", "service"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -103,7 +106,8 @@ class NhsTruth:
         problem : str, optional
             True main disorder; every spelling of the problem typology is understood.
         where : mapping of group to value, optional
-            Further restriction by ``GROUPS`` (``{"age_band": "65+"}``), or by (low, high) of ``age``, ``phq9_level``.
+            Further restriction by ``GROUPS`` (``{"age_band": "65+"}``), or by (low, high) of ``age``,
+            ``phq9_level``, ``gad7_level``, or of the recorded ``phq9_first`` and ``gad7_first``.
         quantity, among : str
             See ``QUANTITIES`` and ``AMONG``.
 
@@ -194,7 +198,7 @@ class NhsTruth:
             keep &= self._column("clients", "problem") == self.problems[_position(problem, "problem", self.problems)]
         for name, value in where.items():
             if isinstance(value, tuple):
-                number = self._column("clients", name)
+                number = self._column("flags" if name in ("phq9_first", "gad7_first") else "clients", name)
                 keep &= (number >= value[0]) & (number <= value[1])
             else:
                 keep &= self._group(name) == value
