@@ -52,3 +52,19 @@ def test_suppressed_audit(folder):
 def test_options_of_annual_tables_are_refused(folder):
     with pytest.raises(SpecError, match="annual tables"):
         CliRunner().invoke(cli, ["audit", str(folder), "--level", "england"], catch_exceptions=False)
+
+
+def test_compare_takes_the_whole_question(folder, tmp_path):
+    """Fit in one command, then ask the truth about some clients of one provider only."""
+    fit = tmp_path / "fit.nc"
+    runner = CliRunner()
+    words = ["--covariate", "phq9_start", "--batch", "treatment", "--batch", "problem", "--batch", "provider"]
+    done = runner.invoke(cli, ["fit", str(folder), *words, "--draws", "100", "--out", str(fit), "--quiet"])
+    assert done.exit_code in (0, 3), done.output
+    for named, said in (
+        (["--setting", "RX000"], "provider RX000"),
+        (["--client", "phq9_start=15"], "phq9_start 13 to 17"),
+    ):
+        asked = ["simulate", "compare", str(fit), str(folder), "--problem", "Depression", *named, "--json"]
+        found = json.loads(runner.invoke(cli, asked, catch_exceptions=False).stdout)
+        assert {line["among"] for line in found["lines"]} == {said}

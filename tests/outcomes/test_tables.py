@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 
 from outcomemodels.errors import DataError, FileError, SchemaError
+from outcomemodels.outcomes.complementary import complementary
 from outcomemodels.outcomes.criteria import Operator
 from outcomemodels.outcomes.denominators import funnel, published_rate, rates
 from outcomemodels.outcomes.instruments import instruments, read_instruments
 from outcomemodels.outcomes.multiverse import outcome_multiverse, rule_variants
 from outcomemodels.outcomes.rules import OutcomeRule, ReferralScores, apply_rule, nhs_rule
 from outcomemodels.outcomes.scoring import score_items
-from outcomemodels.outcomes.suppression import suppress
+from outcomemodels.outcomes.suppression import Disclosure, suppress
 
 ROOT = Path(os.environ.get("OUTCOMEMODELS_DATA") or Path(__file__).parents[3] / "shared" / "data")
 needs_data = pytest.mark.skipif(not (ROOT / "nhs_tt_reference").exists(), reason="shared NHS tables are absent")
@@ -153,3 +154,27 @@ def test_user_instruments(tmp_path):
             read_instruments(path)
     with pytest.raises(FileError):
         read_instruments(tmp_path / "absent.toml")
+
+
+def test_a_single_hidden_cell_takes_another_with_it():
+    table = {"service": ["a", "b", "c"], "yes": [3, 40, 50], "no": [60, 70, 80], "all": [63, 110, 130]}
+    plain = suppress(table, counts=["yes", "no", "all"])
+    assert plain.hidden == {"yes": 1, "no": 0, "all": 0}
+    found = suppress(table, counts=["yes", "no", "all"], parts=["yes", "no", "all"], within=())
+    gone = np.isnan(np.stack([found.columns[c] for c in ("yes", "no", "all")], axis=1))
+    assert gone.tolist() == [[True, True, False], [True, True, False], [False, False, False]]
+    assert "1 cells, and 3 more that would give one away by subtraction" in found.note
+    with pytest.raises(DataError, match="not columns"):
+        suppress(table, counts=["yes"], parts=["no"])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_line_of_a_table_has_one_hidden_cell(seed):
+    rng = np.random.default_rng(seed)
+    values = rng.poisson(rng.choice([3, 10, 40]), (rng.integers(2, 7), rng.integers(2, 7))).astype(float)
+    hidden = complementary(values, values < 5, groups=[np.arange(len(values))])
+    assert hidden[values < 5].all()
+    for line in (*hidden, *hidden.T):
+        assert line.sum() != 1
+    plain = Disclosure().plain({"count": values.tolist()})["count"]
+    assert [[v is None for v in row] for row in plain] == hidden.tolist()

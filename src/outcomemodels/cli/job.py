@@ -20,7 +20,7 @@ from outcomemodels.cli.options import (
     response_option,
     suppress_option,
 )
-from outcomemodels.cli.sources import holds_reduced, open_data, questions, showing_progress, step
+from outcomemodels.cli.sources import holds_reduced, open_data, questions, showing_progress, step, usual_outcome
 
 if TYPE_CHECKING:
     from outcomemodels.data.dataset import PaulDataset
@@ -140,6 +140,7 @@ def run(
     )  # fmt: skip
     with step(f"read {source}", quiet=quiet) as tell:
         data = open_data(source, schema=schema, where=where, years=years, level=level, tell=tell)
+    outcome = _named(outcome, source, quiet)
     with step("loaded the machinery", quiet=quiet):
         from outcomemodels.outcomes.suppression import Disclosure
         from outcomemodels.workflow import ask as put
@@ -176,6 +177,14 @@ def run(
             click.echo(f"  {short if rule is None else rule.sentence(short)}")
         click.echo(f"Report: {out}")
     leave(fitted)
+
+
+def _named(outcome: str, source: str, quiet: bool) -> str:
+    """The outcome named, else the usual one of such a source, said aloud."""
+    usual = "" if outcome else usual_outcome(source)
+    if usual and not quiet:
+        click.echo(f"  outcome: {usual}; --outcome names another", err=True)
+    return outcome or usual
 
 
 def _fit_step(
@@ -331,6 +340,7 @@ def fit(
     if fitted is None:
         with step(f"read {source}", quiet=quiet) as tell:
             data = open_data(source, schema=schema, where=where, years=years, level=level, tell=tell)
+        outcome = _named(outcome, source, quiet)
         fitted = _fit_step(
             data, outcome, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
         )

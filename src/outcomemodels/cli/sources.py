@@ -81,6 +81,13 @@ def open_data(
     return data.where(**pairs_of_labels(where)) if where else data
 
 
+def usual_outcome(source: str) -> str:
+    """Outcome meant where none is named: the last PHQ-9 for a folder of record-level IDS tables, else the data say."""
+    from outcomemodels.data.nhs_dataset.tables import is_nhs_folder
+
+    return "phq9_end" if Path(source).is_dir() and is_nhs_folder(source) else ""
+
+
 def holds_reduced(source: str) -> bool:
     """Whether a file holds reduced rows rather than a data set."""
     path = Path(source)

@@ -1,9 +1,10 @@
 """Small-number suppression and rounding of exported counts, and a note that says what was done.
 
 Counts below ``smallest`` (zero included unless ``keep_zero``) become missing, the others are rounded to
-``base``. Rates must be computed from the rounded counts afterwards, or withheld where a count is. This is
-primary suppression: a single hidden cell can still be had from an exact total, which is why totals are
-rounded too.
+``base``. Where a single hidden count could be had from a total, the next smallest is hidden too
+(:mod:`outcomemodels.outcomes.complementary`); totals are rounded like everything else. Rates are computed from the
+rounded counts afterwards, and withheld where a count is. What protects one table does not protect several of the
+same people that differ in one condition.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from outcomemodels.errors import DataError
+from outcomemodels.outcomes.complementary import complementary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +88,8 @@ class Disclosure:
         """One sentence for readers."""
         return (
             f"Counts below {self.smallest} are suppressed and all others rounded to the nearest {self.base}; rates of "
-            "suppressed counts are withheld, other rates are whole per cent of rounded counts."
+            "suppressed counts are withheld, other rates are whole per cent of rounded counts. Where one hidden cell "
+            "of a row or column could be had by subtraction, the next smallest is suppressed too."
         )
 
     def count(self, value: float | None) -> int | None:
@@ -117,6 +120,24 @@ class Disclosure:
         a, b = self.count(part), self.count(whole)
         return None if a is None or b is None else float(np.floor(100 * min(a / b, 1.0) + 0.5) / 100)
 
+    def _grid(self, rows: Sequence[Sequence[float | None]]) -> list[list[int | None]]:
+        """A table of counts whose rows and columns add up to what is told elsewhere."""
+        values = np.array(rows, dtype=np.float64)
+        hidden = self.hidden(values, groups=[np.arange(len(values))])
+        return [
+            [None if h else self.count(v) for v, h in zip(row, line, strict=True)]
+            for row, line in zip(values.tolist(), hidden.tolist(), strict=True)
+        ]
+
+    def hidden(
+        self, values: NDArray[np.float64], *, across: bool = True, groups: Sequence[NDArray[np.int64]] = ()
+    ) -> NDArray[np.bool_]:
+        """Cells of a table of counts that are hidden: small ones, and those that would give one away.
+
+        See :func:`outcomemodels.outcomes.complementary.complementary`.
+        """
+        return complementary(values, values < self.smallest, across=across, groups=groups)
+
     def plain(self, value: Any, key: str = "") -> Any:
         """A plain value (for JSON) with its counts hidden or rounded, by the names of its keys.
 
@@ -133,12 +154,20 @@ class Disclosure:
                     out["value"] = self.count(top)
             return out
         if isinstance(value, list | tuple):
-            return [self.plain(v, key) for v in value]
+            return self._grid(value) if key in COUNT_KEYS and _is_grid(value) else [self.plain(v, key) for v in value]
         if isinstance(value, str):
             return self.sentence(value) if key in TEXT_KEYS else value
         if isinstance(value, int | float) and not isinstance(value, bool):
             return self.count(value) if key in COUNT_KEYS or key.startswith("n_") else value
         return value
+
+
+def _is_grid(value: Sequence[Any]) -> bool:
+    """Whether a list is a table of numbers: rows of one length, two or more numbers in all."""
+    lists = bool(value) and all(isinstance(row, list | tuple) and row for row in value)
+    if not lists or len({len(row) for row in value}) > 1:
+        return False
+    return all(v is None or (isinstance(v, int | float) and not isinstance(v, bool)) for row in value for v in row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +205,8 @@ def suppress(
     smallest: int = 5,
     base: int = 5,
     keep_zero: bool = False,
+    parts: Sequence[str] = (),
+    within: Sequence[str] | None = None,
 ) -> Suppressed:
     """Hide small counts, round the others, recompute rates from what is left.
 
@@ -191,6 +222,12 @@ def suppress(
         Counts below ``smallest`` are hidden; the others rounded to the nearest ``base``, halves up.
     keep_zero : bool
         Whether a true zero is shown.
+    parts : sequence of str
+        Count columns that add up along a row, their total included where the table has it: where one of them is
+        hidden, the smallest other goes too.
+    within : sequence of str, optional
+        Columns whose rows of equal values add up to a total, in this table or another; none of them (``()``) means
+        that all rows do. Where one cell of a count column is hidden among them, the smallest other goes too.
 
     Raises
     ------
@@ -206,7 +243,7 @@ def suppress(
     needed = [c for c in (*counts, *(c for pair in pairs.values() for c in pair)) if c not in columns]
     if needed or any(c not in counts for pair in pairs.values() for c in pair):
         raise DataError(f"not count columns of the table: {needed or pairs}", accepted=", ".join(columns))
-    hidden: dict[str, int] = {}
+    small: dict[str, NDArray[np.bool_]] = {}
     for name in counts:
         try:
             values = columns[name].astype(np.float64)
@@ -220,16 +257,49 @@ def suppress(
                 rows=[f"row {i}: {values[i]}" for i in wrong[:6]],
                 accepted="whole numbers of 0 or more, NaN for missing",
             )
-        small = (values < smallest) & ~((values == 0) & keep_zero)
-        hidden[name] = int(small.sum())
-        columns[name] = np.where(small, np.nan, base * np.floor(values / base + 0.5))
+        small[name] = (values < smallest) & ~((values == 0) & keep_zero)
+    more = _further(columns, counts, small, parts, within)
+    hidden = {name: int(more[name].sum()) for name in counts}
+    further = sum(hidden.values()) - sum(int(s.sum()) for s in small.values())
+    for name in counts:
+        values = columns[name].astype(np.float64)
+        columns[name] = np.where(more[name], np.nan, base * np.floor(values / base + 0.5))
     for name, (top, bottom) in pairs.items():
         below = columns[bottom].astype(np.float64)
         share = np.divide(columns[top], below, out=np.full(below.shape, np.nan), where=below > 0)
         columns[name] = np.floor(100 * np.minimum(share, 1.0) + 0.5)
     shown = "below" if not keep_zero else "from 1 to below"
     note = (
-        f"Counts {shown} {smallest} are suppressed ({sum(hidden.values())} cells), "
+        f"Counts {shown} {smallest} are suppressed ({sum(hidden.values()) - further} cells"
+        + (f", and {further} more that would give one away by subtraction" if further else "")
+        + "), "
         f"others rounded to the nearest {base}" + ("; rates are whole per cent of rounded counts." if pairs else ".")
     )
     return Suppressed(columns=columns, hidden=hidden, note=note)
+
+
+def _further(
+    columns: Mapping[str, NDArray[Any]], counts: Sequence[str], small: Mapping[str, NDArray[np.bool_]],
+    parts: Sequence[str], within: Sequence[str] | None,
+) -> dict[str, NDArray[np.bool_]]:  # fmt: skip
+    """Cells to hide by column: the small ones, and those that would give one away."""
+    out = dict(small)
+    unknown = [c for c in (*parts, *(within or ())) if c not in columns] + [c for c in parts if c not in counts]
+    if unknown:
+        raise DataError(f"not columns of the table: {unknown}", accepted=", ".join(columns))
+    if not counts or (not parts and within is None):
+        return out
+    n = len(columns[counts[0]])
+    groups: list[NDArray[np.int64]] = []
+    if within is not None:
+        number: dict[tuple[Any, ...], list[int]] = {}
+        for i, key in enumerate(zip(*(columns[c].tolist() for c in within), strict=True) if within else [()] * n):
+            number.setdefault(key, []).append(i)
+        groups = [np.array(rows) for rows in number.values()]
+    rest = [c for c in counts if c not in parts]
+    for names, across in ((list(parts), True), (rest, False)):
+        if names:
+            values = np.stack([columns[c].astype(np.float64) for c in names], axis=1)
+            mask = complementary(values, np.stack([out[c] for c in names], axis=1), across=across, groups=groups)
+            out |= {c: mask[:, k] for k, c in enumerate(names)}
+    return out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from outcomemodels.outcomes.suppression import Disclosure
 from outcomemodels.reporting.content import AnswerSection, Report
 from outcomemodels.reporting.tables import Cell, Table
@@ -48,10 +50,23 @@ def suppress_table(table: Table, disclosure: Disclosure) -> Table:
     counted = [i for i, head in enumerate(table.heads) if head.text in COUNTED]
     if not counted:
         return table
-    rows = tuple(tuple(_cell(c, disclosure) if i in counted else c for i, c in enumerate(row)) for row in table.rows)
+    values = np.array([[_number(row[i]) for i in counted] for row in table.rows], dtype=np.float64)
+    hidden = disclosure.hidden(values, across=False, groups=[np.arange(len(values))]) if len(values) else values > 0
+    rows = tuple(
+        tuple(_cell(c, disclosure, bool(hidden[k, counted.index(i)])) if i in counted else c for i, c in enumerate(row))
+        for k, row in enumerate(table.rows)
+    )
     return replace(table, rows=rows, note=f"{table.note} {disclosure.note}".strip())
 
 
-def _cell(cell: Cell, disclosure: Disclosure) -> Cell:
+def _number(cell: Cell) -> float:
     digits = cell.text.replace(",", "")
-    return replace(cell, text=disclosure.text(float(digits))) if digits.replace(".", "", 1).isdigit() else cell
+    return float(digits) if digits.replace(".", "", 1).isdigit() else float("nan")
+
+
+def _cell(cell: Cell, disclosure: Disclosure, hidden: bool) -> Cell:
+    value = _number(cell)
+    if value != value:
+        return cell
+    small = value < disclosure.smallest
+    return replace(cell, text="suppressed" if hidden and not small else disclosure.text(value))

@@ -220,3 +220,37 @@ def test_spellings_of_csv(tmp_path, how):
     one = om.read_nhs_dataset(write_folder(tmp_path / "a")).to_frame()
     other = om.read_nhs_dataset(write_folder(tmp_path / "b", IDS101Referral=changed)).to_frame()
     pd.testing.assert_frame_equal(one, other)
+
+
+FURTHER = {
+    "IDS002GP": "Person_ID,GMPCodeReg,OrgIDCCGGP\nP1,Y00001,\nP2,,\nP9,Y00002,\n",
+    "IDS003AccommodationStatus": "Person_ID,AccommodationType\nP1,01\n",
+    "IDS011SocPerCircumstances": "Person_ID,SocPerCircumstance,SocPerCircumstanceRecDate\n"
+    "P1,1234567,2021-01-01\nP2,x,\n",
+    "IDS012OverseasVisitorChargCat": "Person_ID,OverseasVisitorChargCat\nP1,A\n",
+    "IDS105OnwardReferral": "PathwayID,OnwardReferDate,OnwardReferReason\nPW1,2021-03-01,02\nPWX,2021-03-01,02\n",
+    "IDS108WaitingTimePauses": "PathwayID,PauseStartDate,PauseEndDate,PauseReason\n"
+    "PW1,2021-01-05,2021-01-08,1\nPW1,2021-01-05,2021-01-08,1\nPW1,2021-01-07,2021-01-10,1\nPW1,2021-01-15,2021-06-01,\n"
+    "PW2,2020-01-01,2020-01-05,\nPW3,,2022-05-05,\n",
+    "IDS803CareCluster": "PathwayID,AMHCareClustCodeFin\nPW1,03\nPW2,\n",
+}
+
+
+def test_tables_that_say_little_are_counted(tmp_path):
+    found = om.read_nhs_records(write_folder(tmp_path / "x", **FURTHER))
+    row = found.data.to_frame().set_index("course")
+    assert list(row.loc[["PW1", "PW2", "PW3"], "onward_referral"]) == ["yes", "no", "no"]
+    assert list(row.loc[["PW1", "PW2", "PW3"], "paused_days"]) == [10, 0, 0]  # 5th to 10th, 15th to the 20th
+    table = found.quality.table().set_index("field")
+    assert table.loc["IDS002GP.GMPCodeReg", ["valid", "missing"]].tolist() == [2, 1]
+    assert table.loc["IDS011SocPerCircumstances.SocPerCircumstance", ["valid", "invalid"]].tolist() == [1, 1]
+    assert table.loc["IDS803CareCluster.AMHCareClustCodeFin", ["valid", "missing"]].tolist() == [1, 1]
+    assert table.loc["IDS105OnwardReferral.OnwardReferDate", "valid"] == 2
+    assert found.quality.facts["onward referral rows that belong to no referral, left out"] == 1
+    assert found.quality.facts["waiting-time pauses without referral or usable dates, left out"] == 1
+    assert {f.partition(".")[0] for f in table.index} >= set(FURTHER) - {"IDS003AccommodationStatus"}
+
+
+def test_without_them_nothing_is_said(records):
+    assert "onward_referral" not in records.data.schema
+    assert not any("IDS105" in n or "IDS803" in n for n in records.data.schema.notes)

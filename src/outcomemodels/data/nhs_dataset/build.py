@@ -135,6 +135,7 @@ def _identity(x: Records) -> Columns:
         "wait_to_assessment": days_between(r.received, c.first_seen),
         "wait_to_treatment": days_between(r.received, c.first),
         "first_to_second": days_between(c.first, c.second),
+        "paused_days": x.further.paused,
     }
 
 
@@ -215,6 +216,7 @@ def _outcome(x: Records) -> Columns:
         "state": _labelled(d.state, STATES),
         "disposition": _labelled(d.outcome, OUTCOMES),
         "end_code": _listed(x.referrals.end_code, "EndCode"),
+        "onward_referral": _labelled(x.further.onward, YES_NO),
         "end_code_agrees": _labelled(d.agrees, YES_NO),
         "finished": _labelled(o.finished.astype(np.int32), YES_NO),
         "paired": _labelled(o.paired.astype(np.int32), YES_NO),

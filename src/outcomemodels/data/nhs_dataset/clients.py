@@ -169,7 +169,7 @@ def _people(
     for batch in source.batches("001", (*LINKS, *SUBMISSION, *_PERSON)):
         n = len(next(iter(batch.values())))
         row, of = rows.of(batch, n)
-        where = _provider(rows, row, of, n)
+        where = provider_of(rows, row, of, n)
         order = source.order(batch, n)
         birth = source.day("001", "PersonBirthDate", batch, where)
         years = numbers(batch["Age_RP_StartDate"], 0, 120)[0] if "Age_RP_StartDate" in batch else np.full(n, np.nan)
@@ -198,7 +198,8 @@ def _people(
     return np.where(wrong, np.nan, at_referral), gender, ethnicity, decile
 
 
-def _provider(rows: Rows, row: NDArray[Any], of: NDArray[Any], n: int) -> IntArray:
+def provider_of(rows: Rows, row: NDArray[Any], of: NDArray[Any], n: int) -> IntArray:
+    """Provider of each row of a batch, dims (row,), from :meth:`Rows.of`; -1 where it belongs to no referral."""
     out = np.full(n, -1, dtype=np.int32)
     out[row] = rows.index.provider[of]
     return out
@@ -211,7 +212,7 @@ def _employment(source: Source, r: Referrals, rows: Rows) -> IntArray:
     for batch in source.batches("004", names, needs=("EmployStatus",)):
         n = len(batch["EmployStatus"])
         row, of = rows.of(batch, n)
-        where = _provider(rows, row, of, n)
+        where = provider_of(rows, row, of, n)
         status = source.code("004", "EmployStatus", batch, where)
         day = source.day("004", "EmployStatusRecDate", batch, where)
         ok = status[row] >= 0
@@ -235,7 +236,7 @@ def _any(
         n = len(batch[name])
         row, of = rows.of(batch, n)
         codes, classes = translated(batch[name], one)
-        source.seen(number, name, _provider(rows, row, of, n), classes)
+        source.seen(number, name, provider_of(rows, row, of, n), classes)
         np.maximum.at(out, of, codes[row])
     return out
 

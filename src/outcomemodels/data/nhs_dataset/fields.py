@@ -72,6 +72,8 @@ def identity_fields() -> tuple[Field, ...]:
                f"session",
                units="days"),
         _field("first_to_second", s, Kind.CONTINUOUS, "first to second treatment session", units="days"),
+        _field("paused_days", s, Kind.CONTINUOUS, "IDS108WaitingTimePauses.PauseStartDate to PauseEndDate, between "
+               "receipt and the first treatment session", units="days"),
     )  # fmt: skip
 
 
@@ -158,6 +160,7 @@ def outcome_fields(rule: str) -> tuple[Field, ...]:
         _field("state", d, k, "treatment sessions, attended contacts and discharge", levels=STATES),
         _field("disposition", d, k, f"state, and within it {_R}.EndCode", levels=OUTCOMES),
         _field("end_code", d, k, f"{_R}.EndCode", levels=labels_of("EndCode")),
+        _field("onward_referral", d, k, "IDS105OnwardReferral: any record", levels=YES_NO),
         _field("end_code_agrees", d, k, f"{_R}.EndCode against treatment sessions", levels=YES_NO),
         _field("finished", d, k, by_rule, levels=YES_NO),
         _field("paired", d, k, by_rule, SELF, levels=YES_NO),

@@ -7,9 +7,15 @@ import re
 TABLES: dict[str, str] = {
     "000": "IDS000Header",
     "001": "IDS001MPI",
+    "002": "IDS002GP",
+    "003": "IDS003AccommStatus",
     "004": "IDS004EmpStatus",
     "007": "IDS007DisabilityType",
+    "011": "IDS011SocPerCircumstances",
+    "012": "IDS012OverseasVisitorChargCat",
     "101": "IDS101Referral",
+    "105": "IDS105OnwardReferral",
+    "108": "IDS108WaitingTimePauses",
     "201": "IDS201CareContact",
     "202": "IDS202CareActivity",
     "205": "IDS205InternetTherLog",
@@ -17,6 +23,7 @@ TABLES: dict[str, str] = {
     "603": "IDS603PresentingComplaints",
     "606": "IDS606CodedScoreAssessmentRefer",
     "607": "IDS607CodedScoreAssessmentAct",
+    "803": "IDS803CareCluster",
     "902": "IDS902CarePersQual",
 }
 """Tables read, by number; a file is known by the number in its name (``ids101referral.csv``)."""
@@ -32,6 +39,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "CareContactId": ("UniqueCareContactID", "CareContactId"),
     "CareActId": ("UniqueCareActivityID", "UniqueCareActID", "CareActId"),
     "CarePersLocalId": ("UniqueCarePersonnelIDLocal", "CarePersLocalId", "CarePersonnelLocalId"),
+    "AccommodationType": ("AccommodationType", "AccommodationStatusCode", "AccommodationTypeCode"),
+    "SettledAccommodationInd": ("SettledAccommodationInd", "SettledAccommodationIndicator"),
     "ConsMechanism": ("ConsMechanism", "ConsMediumUsed"),
     "SourceOfReferralIAPT": ("SourceOfReferralIAPT", "SourceOfReferralMH", "SourceOfReferral"),
     "EthnicCategory": ("ValidatedEthnicCategory", "EthnicCategory"),

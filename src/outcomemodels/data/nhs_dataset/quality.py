@@ -69,11 +69,17 @@ class DataQuality:
         return pd.DataFrame(self._columns(by_provider))
 
     def export(self, *, by_provider: bool = False, smallest: int = 5, base: int = 5) -> Suppressed:
-        """The same with small counts hidden and the others rounded, and a note that says so."""
+        """The same with small counts hidden and the others rounded, and a note that says so.
+
+        Classes add up to the rows of a field, and providers to the whole folder: where one hidden count could be had
+        by subtraction, the next smallest is hidden too.
+        """
         columns = self._columns(by_provider)
         del columns["valid_percent"]
-        return suppress(columns, counts=[*CLASSES, "rows"], rates={"valid_percent": ("valid", "rows")},
-                        smallest=smallest, base=base)  # fmt: skip
+        return suppress(
+            columns, counts=[*CLASSES, "rows"], rates={"valid_percent": ("valid", "rows")}, smallest=smallest,
+            base=base, parts=[*CLASSES, "rows"], within=["field"] if by_provider else None,
+        )  # fmt: skip
 
     def spread(self, name: str) -> tuple[float, float, float]:
         """Lowest, median and highest valid share of a field over providers with any row."""

@@ -16,6 +16,7 @@ from outcomemodels.data.nhs_dataset.codes import NO_DAY, Vocabulary
 from outcomemodels.data.nhs_dataset.contacts import Course
 from outcomemodels.data.nhs_dataset.dispositions import Dispositions, dispositions_of
 from outcomemodels.data.nhs_dataset.flags import Disagreement, compare
+from outcomemodels.data.nhs_dataset.further import Further, read_further
 from outcomemodels.data.nhs_dataset.linking import link_visits
 from outcomemodels.data.nhs_dataset.problems import DESCRIPTOR, Problems, spill_problems
 from outcomemodels.data.nhs_dataset.referrals import Referrals, read_referrals
@@ -62,6 +63,7 @@ class Records:
     qualification: IntArray
     problems: Problems
     clients: Clients
+    further: Further
     dispositions: Dispositions
     outcome: RuleResult
     pairs: Mapping[str, Pair]
@@ -198,6 +200,7 @@ def _records(
         qualification=qualification_on(qualified, main, course.first),
         problems=Problems(codes=codes, **whole.take("problems")),
         clients=read_clients(source, r, index, whole.held["medication"], deciles),
+        further=read_further(source, r, index, course.first),
         dispositions=dispositions_of(r, course),
         outcome=RuleResult(rule=rule.version, anxiety_measures=rule.anxiety_measures, **whole.take("outcome")),
         pairs={m: whole.pairs[m] for m in tools.names if m in whole.pairs},
