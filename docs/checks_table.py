@@ -16,7 +16,7 @@ PAGE = ROOT / "docs" / "reference" / "checks.md"
 def tables() -> dict[str, list[str]]:
     sys.path.insert(0, str(ROOT / "tests"))
     from outcomemodels.testing import CHECKS
-    from testing import wrong_plugins as wrong
+    from testing.wrong_plugins import catalogue as wrong
 
     checks: list[str] = []
     for tier in dict.fromkeys(c.tier for c in CHECKS):
@@ -25,7 +25,7 @@ def tables() -> dict[str, list[str]]:
             if c.tier == tier:
                 checks += [f"`{c.name}`", f": {c.says.replace('``', '`')}", ""]
     caught = ["| mistake | caught by |", "|---|---|"]
-    for kind, check in (*wrong.CATCHES, *wrong.BY_SAMPLING):
+    for kind, check in (*wrong.CATCHES, *wrong.BY_FITTING, *wrong.ALSO_BY_FITTING):
         mistake = re.sub(r"\s+", " ", (kind.__doc__ or "").split("\n")[0]).replace("``", "`")
         caught.append(f"| {mistake} (`{kind.__name__}`) | `{check}` |")
     return {"checks": checks, "wrong": caught}

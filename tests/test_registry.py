@@ -92,7 +92,8 @@ class NeedsTherapists(Paul):
 def test_unmet_needs_are_refused_before_building() -> None:
     with pytest.raises(NeedsError, match="needs a field of facet therapist") as caught:
         om.fit(om.load("beat_the_blues"), model=NeedsTherapists(), progress=False)
-    assert "declare the column" in (caught.value.mend or "")
+    assert caught.value.facet == "therapist"
+    assert '"therapist": {"column": "<your column>", "facet": "therapist"' in (caught.value.mend or "")
 
 
 def test_paul_keeps_the_protocols() -> None:

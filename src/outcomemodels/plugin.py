@@ -34,10 +34,11 @@ from outcomemodels.design import (
     Unseen,
 )
 from outcomemodels.design.observe import ordered_outcomes, timed_outcomes
+from outcomemodels.design.supply import supply_of
 from outcomemodels.errors import NeedsError, SpecError
 from outcomemodels.posterior import expected_name, outcome_name
 from outcomemodels.priors import Prior, Priors
-from outcomemodels.schema import Facet, Statistic
+from outcomemodels.schema import Facet, Schema, Statistic
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -213,7 +214,9 @@ class LinearModel(OutcomeModel, Protocol):
         ...
 
 
-def check_needs(model: OutcomeModel, design: Design, data: PaulDataset | None = None) -> None:
+def check_needs(
+    model: OutcomeModel, design: Design, data: PaulDataset | None = None, *, schema: Schema | None = None
+) -> None:
     """Refuse data that lack what the model needs, before anything is built.
 
     Parameters
@@ -222,23 +225,43 @@ def check_needs(model: OutcomeModel, design: Design, data: PaulDataset | None = 
     design : Design
     data : PaulDataset, optional
         To name the columns that would do.
+    schema : Schema, optional
+        For the same, where there are no rows any more; that of ``data`` when absent.
 
     Raises
     ------
     NeedsError
-        Naming the facet, and what would satisfy it.
+        Naming the facet, and the column of the data that would satisfy it; where there is none, how to declare one.
     """
     _check_outcomes(model, design, data)
     _check_occasions(model, design, data)
+    _check_facets(model, design, schema if data is None else data.schema)
+
+
+def _check_facets(model: OutcomeModel, design: Design, schema: Schema | None) -> None:
     there = {f.facet for f in design.factors.values()} | {v.facet for v in design.numbers.values()}
     for facet in model.info.needs.facets:
-        if Facet(facet) not in there:
+        if Facet(facet) in there:
+            continue
+        accepted = f"at least one field declared with facet = {facet!r}"
+        if schema is None:
             raise NeedsError(
                 f"model {model.info.name!r} needs a field of facet {facet}, and these data have none",
                 facet=facet,
-                accepted=f"at least one field declared with facet = {facet!r}",
+                accepted=accepted,
                 mend=f"declare the column that holds the {facet} in the schema, or choose another model",
             )
+        supply = supply_of(Facet(facet), schema, repeated=design.unit_of_analysis == "assessment")
+        raise NeedsError(
+            f"model {model.info.name!r} needs a field of facet {facet}, and "
+            + ("none enters here; these columns would do" if supply.found else "these data have none"),
+            facet=facet,
+            column=supply.column or None,
+            table=supply.table or None,
+            rows=supply.found,
+            accepted=accepted,
+            mend=supply.mend,
+        )
 
 
 def _check_outcomes(model: OutcomeModel, design: Design, data: PaulDataset | None) -> None:
@@ -255,6 +278,7 @@ def _check_outcomes(model: OutcomeModel, design: Design, data: PaulDataset | Non
         ]
         choices = {name: _of_kind(data, kind) for name, kind in wanted.items()}
         named = ", ".join(f"{n!r}: {(c or ('…',))[0]!r}" for n, c in choices.items())
+        spoken = " ".join(f"--outcome {n}={(c or ('…',))[0]}" for n, c in choices.items())
         raise NeedsError(
             f"model {model.info.name!r} takes {len(wanted)} responses",
             facet="outcome",
@@ -262,7 +286,7 @@ def _check_outcomes(model: OutcomeModel, design: Design, data: PaulDataset | Non
             accepted="; ".join(
                 f"{n} ({k}): {', '.join(choices[n]) or 'none in these data'}" for n, k in wanted.items()
             ),
-            mend=f"say which outcome is which: fit(…, outcome={{{named}}})",
+            mend=f"say which outcome is which: fit(…, outcome={{{named}}}), or {spoken}",
         )
     if design.targets:
         raise NeedsError(

@@ -221,7 +221,7 @@ def fit_reduced(
             f"model {spec.model!r} has no linear form", accepted="linear models", mend="read the rows and fit them"
         )
     condensed = condense(reduced)
-    check_needs(plugin, condensed.design)
+    check_needs(plugin, condensed.design, schema=reduced.recipe.schema)
     resolved = resolve_priors(plugin, condensed.design, dict(spec.priors))
     tree = sample_reduced(plugin, condensed, resolved, settings)
     provenance = _provenance(reduced.recipe.schema, reduced.digest(), tree, settings)

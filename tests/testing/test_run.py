@@ -22,7 +22,8 @@ from outcomemodels.testing import (
     worlds_for,
 )
 from outcomemodels.testing.calibration_checks import RANKS, ecdf_p_value
-from testing.wrong_plugins import BadName, NoUnits, Right
+from testing.wrong_plugins.protocol import BadName, NoUnits
+from testing.wrong_plugins.right import Right
 
 
 def by_name(results: tuple[CheckResult, ...]) -> dict[str, CheckResult]:

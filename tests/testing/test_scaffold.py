@@ -68,17 +68,24 @@ def test_check_prints_the_table_and_says_by_its_code(monkeypatch: pytest.MonkeyP
     good = call("plugin", "check", "paul", "--tier", "static")
     assert good.exit_code == 0, good.output
     assert "passed          static      keeps_the_protocol" in good.output
-    bad = call("plugin", "check", "testing.wrong_plugins:BadName", "--tier", "static")
+    wrong = "testing.wrong_plugins.protocol:BadName"
+    bad = call("plugin", "check", wrong, "--tier", "static")
     assert bad.exit_code == 1
     assert "info_is_honest: failed" in bad.output
     known = call(
-        "plugin", "check", "testing.wrong_plugins:BadName", "--tier", "static", "--expect", "info_is_honest=historical"
+        "plugin",
+        "check",
+        "testing.wrong_plugins.protocol:BadName",
+        "--tier",
+        "static",
+        "--expect",
+        "info_is_honest=historical",
     )
     assert known.exit_code == 0, known.output
 
 
 def test_check_speaks_json() -> None:
-    result = call("plugin", "check", "testing.wrong_plugins:NoUnits", "--tier", "static", "--json")
+    result = call("plugin", "check", "testing.wrong_plugins.protocol:NoUnits", "--tier", "static", "--json")
     assert result.exit_code == 1
     rows = {r["name"]: r for r in json.loads(result.stdout)}
     assert rows["says_its_story_with_units"]["outcome"] == "failed"

@@ -20,7 +20,15 @@ from outcomemodels.cli.options import (
     response_option,
     suppress_option,
 )
-from outcomemodels.cli.sources import holds_reduced, open_data, questions, showing_progress, step, usual_outcome
+from outcomemodels.cli.sources import (
+    holds_reduced,
+    open_data,
+    outcome_of,
+    questions,
+    showing_progress,
+    step,
+    usual_outcome,
+)
 
 if TYPE_CHECKING:
     from outcomemodels.data.dataset import PaulDataset
@@ -40,7 +48,7 @@ Examples:
 def fit_data(
     data: PaulDataset,
     *,
-    outcome: str,
+    outcomes: Sequence[str],
     model: str,
     covariates: Sequence[str],
     batches: Sequence[str],
@@ -58,7 +66,7 @@ def fit_data(
 
     return fit(
         data,
-        outcome=outcome,
+        outcome=outcome_of(outcomes, model),
         model=model,
         covariates=list(covariates) or None,
         batches=list(batches) or None,
@@ -117,7 +125,7 @@ def run(
     suppress: bool,
     as_json: bool,
     quiet: bool,
-    outcome: str,
+    outcomes: tuple[str, ...],
     model: str,
     covariates: tuple[str, ...],
     batches: tuple[str, ...],
@@ -140,13 +148,13 @@ def run(
     )  # fmt: skip
     with step(f"read {source}", quiet=quiet) as tell:
         data = open_data(source, schema=schema, where=where, years=years, level=level, tell=tell)
-    outcome = _named(outcome, source, quiet)
+    outcomes = _named(outcomes, source, quiet)
     with step("loaded the machinery", quiet=quiet):
         from outcomemodels.outcomes.suppression import Disclosure
         from outcomemodels.workflow import ask as put
         from outcomemodels.workflow import report as write
     fitted = _fit_step(
-        data, outcome, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
+        data, outcomes, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
     )
     if save_fit is not None:
         with step(f"saved the fit to {save_fit}", quiet=quiet):
@@ -179,17 +187,17 @@ def run(
     leave(fitted)
 
 
-def _named(outcome: str, source: str, quiet: bool) -> str:
-    """The outcome named, else the usual one of such a source, said aloud."""
-    usual = "" if outcome else usual_outcome(source)
+def _named(outcomes: Sequence[str], source: str, quiet: bool) -> tuple[str, ...]:
+    """The outcomes named, else the usual one of such a source, said aloud."""
+    usual = "" if outcomes else usual_outcome(source)
     if usual and not quiet:
         click.echo(f"  outcome: {usual}; --outcome names another", err=True)
-    return outcome or usual
+    return tuple(outcomes) or ((usual,) if usual else ())
 
 
 def _fit_step(
     data: PaulDataset,
-    outcome: str,
+    outcomes: Sequence[str],
     model: str,
     covariates: Sequence[str],
     batches: Sequence[str],
@@ -206,15 +214,17 @@ def _fit_step(
         click.echo("  audit and fit …", err=True)
     with step(f"audited and fitted {data.n:,} rows", quiet=quiet or showing_progress(quiet=quiet)):
         return fit_data(
-            data, outcome=outcome, model=model, covariates=covariates, batches=batches, formula=formula,
+            data, outcomes=outcomes, model=model, covariates=covariates, batches=batches, formula=formula,
             engine=engine, seed=seed, draws=draws, tune=tune, chains=chains, accept=accept, quiet=quiet,
         )  # fmt: skip
 
 
 def _summary(fit: Fit) -> dict[str, Any]:
     """What a script wants to know of a fit."""
+    several = {"outcomes": dict(fit.spec.outcomes)} if fit.spec.outcomes else {}
     return {
         "outcome": fit.spec.outcome,
+        **several,
         "model": fit.spec.model,
         "rows": fit.design.n_rows,
         "engine": fit.provenance.get("engine"),
@@ -300,6 +310,8 @@ def audit(
 
 @click.command(
     epilog="\b\nExamples:\n  outcomemodels fit episodes.csv --schema paul.toml --outcome phq9_end --out fit.nc\n"
+    "  outcomemodels fit episodes.csv --schema paul.toml --model change-and-dropout --outcome change=phq9_change "
+    "--outcome dropout=sessions\n"
     "  outcomemodels fit stats.nc --out fit.nc         (rows reduced by outcomemodels reduce, or merged packets)"
 )
 @click.argument("source")
@@ -317,7 +329,7 @@ def fit(
     out: Path,
     as_json: bool,
     quiet: bool,
-    outcome: str,
+    outcomes: tuple[str, ...],
     model: str,
     covariates: tuple[str, ...],
     batches: tuple[str, ...],
@@ -335,14 +347,14 @@ def fit(
     """
     fitted = None
     if holds_reduced(source):
-        chosen = {"outcome": outcome, "covariate": covariates, "batch": batches, "formula": formula, "where": where}
+        chosen = {"outcome": outcomes, "covariate": covariates, "batch": batches, "formula": formula, "where": where}
         fitted = _fit_reduced(source, [n for n, v in chosen.items() if v], engine, seed, draws, chains, quiet)
     if fitted is None:
         with step(f"read {source}", quiet=quiet) as tell:
             data = open_data(source, schema=schema, where=where, years=years, level=level, tell=tell)
-        outcome = _named(outcome, source, quiet)
+        outcomes = _named(outcomes, source, quiet)
         fitted = _fit_step(
-            data, outcome, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
+            data, outcomes, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
         )
     with step(f"saved {out}", quiet=quiet):
         fitted.save(out)

@@ -46,7 +46,13 @@ def fit_options(command: Command) -> Command:
             "--covariate", "covariates", multiple=True, metavar="FIELD", help="Adjust for this; replaces the default."
         ),
         click.option("--model", default="paul", show_default=True, help="Installed model; see outcomemodels models."),
-        click.option("--outcome", default="", help="What to explain; may be left out where there is only one."),
+        click.option(
+            "--outcome",
+            "outcomes",
+            multiple=True,
+            metavar="[RESPONSE=]FIELD",
+            help="What to explain; may be left out where there is only one. Repeat for a model of several responses.",
+        ),
     ):
         command = option(command)
     return command

@@ -226,3 +226,41 @@ def questions(
         )
 
     return tuple(about(p) for p in problems) if problems else (about(None),)
+
+
+def outcome_of(words: Sequence[str], model: str) -> str | dict[str, str]:
+    """The outcome of ``fit``: one field, or for a model of several responses the field of each.
+
+    ``change=phq9_change`` says which response a field is; without a name, fields are taken in the order in which the
+    model names its responses.
+
+    Parameters
+    ----------
+    words : sequence of str
+    model : str
+        Name of an installed model.
+
+    Raises
+    ------
+    SpecError
+        For a response named twice, or named for some fields and not for others.
+    PluginError
+        If there is no such model.
+    """
+    named = {name.strip(): field.strip() for name, sign, field in (w.partition("=") for w in words) if sign}
+    if named and len(named) < len(words):
+        raise SpecError(
+            f"--outcome {' --outcome '.join(words)} does not say which field is which response",
+            accepted="RESPONSE=FIELD once for each response, or the fields alone in the order of the responses",
+        )
+    if named:
+        return named
+    if len(words) < 2:
+        return "".join(words)
+    from collections.abc import Mapping
+
+    from outcomemodels.registry import load_model
+
+    wanted = load_model(model).info.needs.outcome
+    responses = list(wanted) if isinstance(wanted, Mapping) and len(wanted) == len(words) else list(words)
+    return dict(zip(responses, words, strict=True))

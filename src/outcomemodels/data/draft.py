@@ -95,7 +95,7 @@ def _field(column: str, raw: Raw, taken: set[str]) -> Field:
     name = identifier(column, taken)
     measure = _measure(name)
     kind = _kind(name, raw, bool(measure))
-    facet = _facet(name, measure)
+    facet = Facet.OUTCOME if measure else facet_of_name(name)
     field = Field(name=name, facet=facet, kind=kind, column="" if name == column else column)
     if kind is Kind.DATE:
         return replace(field, facet=Facet.TIME, occasion=_occasion(name))
@@ -121,9 +121,8 @@ def _measure(name: str) -> str:
     return ""
 
 
-def _facet(name: str, measure: str) -> Facet:
-    if measure:
-        return Facet.OUTCOME
+def facet_of_name(name: str) -> Facet:
+    """Facet a column is taken for by its name alone; client where the name says nothing."""
     for facet, pattern in _NAMES:
         if re.search(rf"(^|_)({pattern})", name):
             return facet

@@ -7,7 +7,7 @@ import inspect
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -121,16 +121,19 @@ def default_priors_ignore_n(subject: Subject) -> None:
 
 
 def unmet_needs_are_refused(subject: Subject) -> None:
-    """Data without a facet that is needed are refused before anything is built, by the name of the facet."""
+    """Data without a facet that is needed are refused before the build, by its name and the column that would do."""
     model, needs = subject.model, subject.model.info.needs
     if not needs.facets:
         raise NotApplicableError("the model needs no facet")
     for facet in needs.facets:
-        poorer = without_facet(subject.main.design, Facet(facet))
+        poorer, schema = without_facet(subject.main.design, Facet(facet)), subject.main.world.data.schema
+        left = replace(schema, fields=tuple(f for f in schema.fields if f.facet is not Facet(facet)))
         try:
-            check_needs(model, poorer)
+            check_needs(model, poorer, schema=left)
         except NeedsError as refusal:
             fail_unless(refusal.facet == facet, f"without {facet} the refusal names {refusal.facet}")
+            named = refusal.column or f"[fields.{facet}]" in (refusal.mend or "")
+            fail_unless(bool(named), f"without {facet} the refusal names no column, nor how to declare one")
         else:
             fail_unless(False, f"data without any {facet} were accepted")
 

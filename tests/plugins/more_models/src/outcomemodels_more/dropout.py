@@ -9,18 +9,26 @@ import pymc as pm
 
 from outcomemodels.plugin import Design, ModelInfo, Needs, Prior, Priors
 
+NAMES = ("typical", "sd_contrast", "sd_bond", "noise", "pull")
+
 
 @dataclass(frozen=True)
 class ChangeAndDropout:
     """A change score and the session after which a client drops out, with one therapist effect behind both.
 
-    outcome_change  ~ Normal(expected_change, noise);           expected_change = level[treatment] + bond[therapist]
-    outcome_dropout ~ Geometric(hazard), censored;  logit hazard = risk[treatment] + pull * alliance[therapist]
+    outcome_change  ~ Normal(expected_change, noise);  expected_change = contrast[treatment] + line[therapist]
+    outcome_dropout ~ Geometric(hazard), censored
+    logit hazard     = leaving[treatment] + pull * (line[therapist] - centre)
     expected_dropout = (1 - (1 - hazard)^K) / hazard, the sessions expected up to the longest course, K
-    bond = sd_bond * alliance;  alliance ~ Normal(0, 1)
+    line ~ Normal(typical, sd_bond);  contrast ~ Normal(0, sd_contrast), summing to zero
+    level[treatment] = typical + contrast[treatment];  risk[treatment] = leaving[treatment] + pull * (typical - centre)
 
-    Units: level, bond and noise in points; risk in logits; pull in logits per SD of alliance; expected_dropout in
-    sessions. A change score that is missing is missing at random given treatment, therapist and dropping out.
+    The pull is per point of the therapist's effect on change: were it per SD, an effect near zero could change its sign
+    together with the pull, and the posterior would have two modes. ``centre`` is a number, the mean change in the data:
+    were it ``typical``, that and ``leaving`` could trade a constant.
+    Units: level, contrast, line and noise in points; risk and leaving in logits; pull in logits per point;
+    expected_dropout in sessions. A change score that is missing is missing at random given treatment, therapist and
+    dropping out.
 
     References
     ----------
@@ -38,25 +46,29 @@ class ChangeAndDropout:
         """Scaled to the change score; hazards around one in ten a session."""
         scale = design.targets["change"].scale
         return {
-            "level": Prior.normal(scale.centre, 2.5 * scale.spread),
+            "typical": Prior.normal(scale.centre, 2.5 * scale.spread),
+            "sd_contrast": Prior.half_normal(scale.spread),
             "sd_bond": Prior.half_normal(scale.spread / 2),
             "noise": Prior.half_normal(scale.spread),
-            "risk": Prior.normal(-2.2, 1.0),
-            "pull": Prior.normal(0.0, 1.0),
+            "leaving": Prior.normal(-2.2, 1.0),
+            "pull": Prior.normal(0.0, 2.0 / scale.spread),
         }
 
     def build(self, design: Design, priors: Priors) -> pm.Model:
         """Build the graph; rows without a change score still say when the client left."""
         treatment, therapist = design.factor("treatment"), design.factor("therapist")
         change, sessions = design.targets["change"], design.targets["dropout"]
+        centre = change.scale.centre
         longest = int(np.nanmax(design.source.targets["dropout"].response.y))
         with pm.Model(coords=design.coords) as model:
-            level, risk = (priors[n].create(n, dims="treatment") for n in ("level", "risk"))
-            sd_bond, noise, pull = (priors[n].create(n) for n in ("sd_bond", "noise", "pull"))
-            alliance = pm.Normal("alliance", dims="therapist")
-            bond = pm.Deterministic("bond", sd_bond * alliance, dims="therapist")
-            expected = level[treatment.codes] + bond[therapist.codes]
-            hazard = pm.math.invlogit(risk[treatment.codes] + pull * alliance[therapist.codes])
+            typical, sd_contrast, sd_bond, noise, pull = (priors[n].create(n) for n in NAMES)
+            leaving = priors["leaving"].create("leaving", dims="treatment")
+            pm.Deterministic("risk", leaving + pull * (typical - centre), dims="treatment")
+            contrast = pm.ZeroSumNormal("contrast", sd_contrast, dims="treatment")
+            pm.Deterministic("level", typical + contrast, dims="treatment")
+            line = pm.Normal("line", typical, sd_bond, dims="therapist")
+            expected = contrast[treatment.codes] + line[therapist.codes]
+            hazard = pm.math.invlogit(leaving[treatment.codes] + pull * (line[therapist.codes] - centre))
             pm.Deterministic("expected_change", expected, dims="obs")
             pm.Deterministic("expected_dropout", (1 - (1 - hazard) ** longest) / hazard, dims="obs")
             rows = change.rows

@@ -9,16 +9,22 @@ import pymc as pm
 
 from outcomemodels.plugin import Design, ModelInfo, Needs, Prior, Priors
 
+NAMES = ("intake", "trend", "sd_contrast", "sd_start", "sd_skill", "sd_pace", "noise")
+
 
 @dataclass(frozen=True)
 class ThreeLevelGrowth:
     """Straight lines in time whose slope differs by treatment, therapist and client.
 
     outcome[obs] ~ Normal(expected[obs], noise)
-    expected     = start[client] + (rate[treatment] + skill[therapist] + pace[client]) * weeks
-    start ~ Normal(intake, sd_start), skill ~ Normal(0, sd_skill), pace ~ Normal(0, sd_pace)
+    expected     = start[client] + (contrast[treatment] + line[therapist] + pace[client]) * weeks
+    start ~ Normal(intake, sd_start), line ~ Normal(trend, sd_skill), pace ~ Normal(0, sd_pace)
+    contrast ~ Normal(0, sd_contrast), summing to zero;  rate[treatment] = trend + contrast[treatment]
 
-    Units: outcome, start and noise in points; weeks since intake; rate, skill and pace in points per week.
+    The treatments sum to zero and the therapists lie around the mean rate, so that no two sets of effects can trade a
+    constant; that is what lets the sampler move freely (Gelfand, Sahu & Carlin 1995, doi 10.1093/biomet/82.3.479).
+    Units: outcome, start and noise in points; weeks since intake; trend, rate, contrast, line and pace in points per
+    week.
 
     References
     ----------
@@ -38,7 +44,8 @@ class ThreeLevelGrowth:
         slope = spread / (float(np.ptp(design.source.numbers["weeks"].values)) or 1.0)
         return {
             "intake": Prior.normal(design.scale.centre, 2.5 * spread),
-            "rate": Prior.normal(0.0, 2.5 * slope),
+            "trend": Prior.normal(0.0, 2.5 * slope),
+            "sd_contrast": Prior.half_normal(slope),
             "sd_start": Prior.half_normal(spread),
             "sd_skill": Prior.half_normal(slope),
             "sd_pace": Prior.half_normal(slope),
@@ -50,13 +57,13 @@ class ThreeLevelGrowth:
         treatment, therapist, client = (design.factor(n) for n in ("treatment", "therapist", "client"))
         weeks = design.numbers["weeks"].values
         with pm.Model(coords=design.coords) as model:
-            names = ("intake", "sd_start", "sd_skill", "sd_pace", "noise")
-            intake, sd_start, sd_skill, sd_pace, noise = (priors[n].create(n) for n in names)
-            rate = priors["rate"].create("rate", dims="treatment")
+            intake, trend, sd_contrast, sd_start, sd_skill, sd_pace, noise = (priors[n].create(n) for n in NAMES)
+            contrast = pm.ZeroSumNormal("contrast", sd_contrast, dims="treatment")
+            pm.Deterministic("rate", trend + contrast, dims="treatment")
             start = pm.Normal("start", intake, sd_start, dims="client")
-            skill = pm.Normal("skill", 0, sd_skill, dims="therapist")
+            line = pm.Normal("line", trend, sd_skill, dims="therapist")
             pace = pm.Normal("pace", 0, sd_pace, dims="client")
-            slope = rate[treatment.codes] + skill[therapist.codes] + pace[client.codes]
+            slope = contrast[treatment.codes] + line[therapist.codes] + pace[client.codes]
             expected = pm.Deterministic("expected", start[client.codes] + slope * weeks, dims="obs")
             pm.Normal("outcome", expected, noise, observed=design.response.y, dims="obs")
         return model

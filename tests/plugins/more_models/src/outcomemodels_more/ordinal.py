@@ -15,12 +15,14 @@ from outcomemodels.plugin import Design, ModelInfo, Needs, Prior, Priors
 class OrdinalRating:
     """A cumulative logit of treatment and therapist.
 
-    outcome[obs] ~ OrderedLogistic(effect[treatment] + lean[therapist], cutpoints)
+    outcome[obs] ~ OrderedLogistic(contrast[treatment] + line[therapist], cutpoints)
     expected     = sum over levels of score * P(level)
-    effect ~ Normal(0, 2.5), lean ~ Normal(0, sd_lean); the cutpoints are 0 and the sums of positive gaps
+    line ~ Normal(typical, sd_lean);  contrast ~ Normal(0, sd_contrast), summing to zero
+    effect[treatment] = typical + contrast[treatment];  the cutpoints are 0 and the sums of positive gaps
 
-    Units: effect (of being above the lowest level), lean and cutpoints in logits; expected in the scores of the levels
-    (their numbers, or 0, 1, 2 …).
+    The treatments sum to zero and the therapists lie around the typical one, so that no two sets of effects can trade a
+    constant. Units: effect (of being above the lowest level), contrast, line and cutpoints in logits; expected in the
+    scores of the levels (their numbers, or 0, 1, 2 …).
 
     References
     ----------
@@ -37,7 +39,8 @@ class OrdinalRating:
     def default_priors(self, design: Design) -> Priors:
         """On the logit scale, which needs no other scaling."""
         return {
-            "effect": Prior.normal(0.0, 2.5),
+            "typical": Prior.normal(0.0, 2.5),
+            "sd_contrast": Prior.half_normal(1.0),
             "sd_lean": Prior.half_normal(1.0),
             "gap": Prior.half_normal(2.0),
         }
@@ -47,12 +50,13 @@ class OrdinalRating:
         treatment, therapist = design.factor("treatment"), design.factor("therapist")
         coords = {**design.coords, "step": list(design.levels[2:]), "cut": list(design.levels[1:])}
         with pm.Model(coords=coords) as model:
-            effect = priors["effect"].create("effect", dims="treatment")
-            sd_lean = priors["sd_lean"].create("sd_lean")
-            lean = pm.Normal("lean", 0, sd_lean, dims="therapist")
+            typical, sd_contrast, sd_lean = (priors[n].create(n) for n in ("typical", "sd_contrast", "sd_lean"))
+            contrast = pm.ZeroSumNormal("contrast", sd_contrast, dims="treatment")
+            pm.Deterministic("effect", typical + contrast, dims="treatment")
+            line = pm.Normal("line", typical, sd_lean, dims="therapist")
             gaps = priors["gap"].create("gap", dims="step")
             cutpoints = pm.Deterministic("cutpoints", pt.concatenate([pt.zeros(1), pt.cumsum(gaps)]), dims="cut")
-            eta = effect[treatment.codes] + lean[therapist.codes]
+            eta = contrast[treatment.codes] + line[therapist.codes]
             higher = pm.math.invlogit(eta[:, None] - cutpoints)  # P(above each cutpoint)
             expected = design.scores[0] + (higher * np.diff(design.scores)).sum(axis=-1)
             pm.Deterministic("expected", expected, dims="obs")
