@@ -67,3 +67,12 @@ def test_json_keeps_priors() -> None:
 def test_bad_priors_are_refused(raw: dict[str, object], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         Prior.from_dict(raw)
+
+
+def test_a_constant_is_created_as_a_number_with_a_name() -> None:
+    pm = pytest.importorskip("pymc")
+    with pm.Model() as model:
+        made = Prior.constant(2.5).create("sd")
+    assert made.ndim == 0
+    assert float(made.eval()) == 2.5
+    assert model["sd"] is made

@@ -196,7 +196,7 @@ class Prior:
             case "constant":
                 if dims is not None:
                     raise SpecError("a constant prior has no dims")
-                return pm.Deterministic(name, pm.math.stack(self.values[0]))
+                return pm.Deterministic(name, pm.math.stack([self.values[0]])[0])
             case _:
                 raise SpecError(f"prior {self.name!r} cannot be created on its own")
 

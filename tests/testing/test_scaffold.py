@@ -107,3 +107,11 @@ def test_the_page_lists_every_check_and_every_wrong_model() -> None:
         sys.path.remove(str(ROOT / "docs"))
     text = PAGE.read_text()
     assert page(text) == text, "run python docs/checks_table.py"
+
+
+@pytest.mark.calibration
+def test_the_example_passes_when_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLE / "src"))
+    result = call("plugin", "check", "outcomemodels_robust_therapists:RobustTherapists", "--tier", "sampling")
+    assert result.exit_code == 0, result.output
+    assert "passed          sampling    recovers_the_truth" in result.output

@@ -81,13 +81,16 @@ def fitted(request: pytest.FixtureRequest) -> tuple[Proof, Fit]:
         proof.data,
         outcome=proof.outcome,
         model=proof.model,
-        draws=500,
-        tune=500,
-        chains=2,
         seed=4,
         progress=False,
     )
     return proof, fit
+
+
+@pytest.mark.sampling
+def test_sampling_can_be_trusted(fitted: tuple[Proof, Fit]) -> None:
+    _, fit = fitted
+    assert fit.verdict.passed, str(fit.verdict)
 
 
 @pytest.mark.sampling

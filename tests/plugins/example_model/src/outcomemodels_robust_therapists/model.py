@@ -46,8 +46,8 @@ class RobustTherapists:
         treatment, therapist = design.of_facet(Facet.TREATMENT)[0], design.of_facet(Facet.THERAPIST)[0]
         with pm.Model(coords=design.coords) as model:
             level = priors["level"].create("level", dims=treatment.name)
-            z = pm.Normal("z_skill", dims=therapist.name)
-            skill = pm.Deterministic("skill", priors["sd_skill"].create("sd_skill") * z, dims=therapist.name)
+            skill = priors["sd_skill"].create("sd_skill") * pm.Normal("z_skill", dims=therapist.name)
+            pm.Deterministic("skill", skill, dims=therapist.name)
             expected = pm.Deterministic("expected", level[treatment.codes] + skill[therapist.codes], dims="obs")
             noise = priors["noise"].create("noise")
             pm.StudentT("outcome", nu=self.df, mu=expected, sigma=noise, observed=design.response.y, dims="obs")
