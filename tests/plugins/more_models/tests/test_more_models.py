@@ -65,7 +65,7 @@ def dropout() -> Proof:
     wanted = {
         "level": [by["level"][t] for t in TREATMENTS],
         "risk": [by["hazard"][t] for t in TREATMENTS],
-        "pull": truth.values["pull"],
+        "bond": 1 / truth.values["pull"],
         "noise": truth.values["noise"],
     }
     return Proof(ChangeAndDropout(), data, truth, {"change": "change", "dropout": "sessions"}, wanted, {})

@@ -9,24 +9,28 @@ import pymc as pm
 
 from outcomemodels.plugin import Design, ModelInfo, Needs, Prior, Priors
 
-NAMES = ("typical", "sd_contrast", "sd_bond", "noise", "pull")
+NAMES = ("leaving", "sd_lean", "sd_tilt", "bond", "noise")
+USUAL = -2.2
+"""Logit of one in ten, the chance of leaving after a session that is taken for usual."""
 
 
 @dataclass(frozen=True)
 class ChangeAndDropout:
     """A change score and the session after which a client drops out, with one therapist effect behind both.
 
-    outcome_change  ~ Normal(expected_change, noise);  expected_change = contrast[treatment] + line[therapist]
+    outcome_change  ~ Normal(expected_change, noise)
     outcome_dropout ~ Geometric(hazard), censored
-    logit hazard     = leaving[treatment] + pull * (line[therapist] - centre)
+    logit hazard     = tilt[treatment] + lean[therapist]
+    expected_change  = base[treatment] + bond * (lean[therapist] + 2.2)
     expected_dropout = (1 - (1 - hazard)^K) / hazard, the sessions expected up to the longest course, K
-    line ~ Normal(typical, sd_bond);  contrast ~ Normal(0, sd_contrast), summing to zero
-    level[treatment] = typical + contrast[treatment];  risk[treatment] = leaving[treatment] + pull * (typical - centre)
+    lean ~ Normal(leaving, sd_lean);  tilt ~ Normal(0, sd_tilt), summing to zero
+    risk[treatment] = leaving + tilt[treatment];  level[treatment] = base[treatment] + bond * (leaving + 2.2)
 
-    The pull is per point of the therapist's effect on change: were it per SD, an effect near zero could change its sign
-    together with the pull, and the posterior would have two modes. ``centre`` is a number, the mean change in the data:
-    were it ``typical``, that and ``leaving`` could trade a constant.
-    Units: level, contrast, line and noise in points; risk and leaving in logits; pull in logits per point;
+    The therapist effect is that on dropping out, of which a course tells more than of change, and the bond carries it
+    over to change; the other way round an effect on change near zero could change its sign together with the bond, and
+    the posterior would have two modes. Treatments sum to zero and therapists lie around the mean, so that no two can
+    trade a constant.
+    Units: base, level and noise in points; lean, leaving, tilt and risk in logits; bond in points per logit;
     expected_dropout in sessions. A change score that is missing is missing at random given treatment, therapist and
     dropping out.
 
@@ -46,29 +50,28 @@ class ChangeAndDropout:
         """Scaled to the change score; hazards around one in ten a session."""
         scale = design.targets["change"].scale
         return {
-            "typical": Prior.normal(scale.centre, 2.5 * scale.spread),
-            "sd_contrast": Prior.half_normal(scale.spread),
-            "sd_bond": Prior.half_normal(scale.spread / 2),
+            "leaving": Prior.normal(USUAL, 1.0),
+            "sd_lean": Prior.half_normal(1.0),
+            "sd_tilt": Prior.half_normal(1.0),
+            "bond": Prior.normal(0.0, 2.0 * scale.spread),
             "noise": Prior.half_normal(scale.spread),
-            "leaving": Prior.normal(-2.2, 1.0),
-            "pull": Prior.normal(0.0, 2.0 / scale.spread),
+            "base": Prior.normal(scale.centre, 2.5 * scale.spread),
         }
 
     def build(self, design: Design, priors: Priors) -> pm.Model:
         """Build the graph; rows without a change score still say when the client left."""
         treatment, therapist = design.factor("treatment"), design.factor("therapist")
         change, sessions = design.targets["change"], design.targets["dropout"]
-        centre = change.scale.centre
         longest = int(np.nanmax(design.source.targets["dropout"].response.y))
         with pm.Model(coords=design.coords) as model:
-            typical, sd_contrast, sd_bond, noise, pull = (priors[n].create(n) for n in NAMES)
-            leaving = priors["leaving"].create("leaving", dims="treatment")
-            pm.Deterministic("risk", leaving + pull * (typical - centre), dims="treatment")
-            contrast = pm.ZeroSumNormal("contrast", sd_contrast, dims="treatment")
-            pm.Deterministic("level", typical + contrast, dims="treatment")
-            line = pm.Normal("line", typical, sd_bond, dims="therapist")
-            expected = contrast[treatment.codes] + line[therapist.codes]
-            hazard = pm.math.invlogit(leaving[treatment.codes] + pull * (line[therapist.codes] - centre))
+            leaving, sd_lean, sd_tilt, bond, noise = (priors[n].create(n) for n in NAMES)
+            base = priors["base"].create("base", dims="treatment")
+            tilt = pm.ZeroSumNormal("tilt", sd_tilt, dims="treatment")
+            lean = pm.Normal("lean", leaving, sd_lean, dims="therapist")
+            pm.Deterministic("risk", leaving + tilt, dims="treatment")
+            pm.Deterministic("level", base + bond * (leaving - USUAL), dims="treatment")
+            expected = base[treatment.codes] + bond * (lean[therapist.codes] - USUAL)
+            hazard = pm.math.invlogit(tilt[treatment.codes] + lean[therapist.codes])
             pm.Deterministic("expected_change", expected, dims="obs")
             pm.Deterministic("expected_dropout", (1 - (1 - hazard) ** longest) / hazard, dims="obs")
             rows = change.rows
