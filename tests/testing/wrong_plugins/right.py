@@ -35,7 +35,7 @@ class Right:
         if design.response is not None and design.response.kind != "rows":
             raise SpecError("cells are not for this model", accepted="rows of single outcomes")
         return {
-            "intercept": Prior.normal(scale.centre, 2.5 * scale.spread),
+            "intercept": Prior.normal(scale.centre, 0.1 * scale.spread),  # the levels carry the rest: no ridge
             **{c.name: self.slope(design, c.spread) for c in design.columns if c.parts},
             "sd_level": Prior.half_normal(scale.spread / 2),
             "sd_skill": Prior.half_normal(scale.spread / 2),
