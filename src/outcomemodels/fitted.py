@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
+from outcomemodels.auditing import AuditReport
 from outcomemodels.data.store import read_tree, write_tree
 from outcomemodels.design import Design
 from outcomemodels.design import store as design_store
@@ -38,6 +40,8 @@ class Fit:
         Whether the sampling can be trusted, in words.
     model : OutcomeModel, optional
         The model itself, where it was passed as an object; it is never saved.
+    look : callable, optional
+        Audits the data that were fitted, when somebody asks; it is never saved, what it found is.
     """
 
     tree: xr.DataTree
@@ -46,6 +50,7 @@ class Fit:
     priors: Priors
     verdict: Verdict
     model: OutcomeModel | None = None
+    look: Callable[[], AuditReport] | None = None
 
     @property
     def posterior(self) -> xr.Dataset:
@@ -73,19 +78,26 @@ class Fit:
         """Whether the tree holds the columns and batches of the design, as linear models do."""
         return "uses" not in self.tree.attrs
 
-    @property
+    @cached_property
     def audit(self) -> Mapping[str, Any]:
-        """The audit as it stood at the fit, as plain values."""
+        """The audit of the data that were fitted, as plain values; worked out when it is first asked for."""
         found: Mapping[str, Any] = get_json(self.tree.attrs, "audit", {})
-        return found
+        return found if self.look is None else {**self.look().full_dict(outcome=self.design.outcome), **found}
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """Blocking findings of the audit that were accepted by name."""
+        return tuple(str(name) for name in get_json(self.tree.attrs, "audit", {}).get("accepted", ()))
 
     def decomposition(self) -> Decomposition:
         """How much outcome each of Paul's columns accounts for: SDs of batches, and their shares of the variance."""
         return decompose(self.design, self.posterior)
 
     def save(self, path: str | Path) -> Path:
-        """Write netCDF (``.nc``) or zarr (``.zarr``), whole or not at all."""
-        return write_tree(self.tree, path)
+        """Write netCDF (``.nc``) or zarr (``.zarr``), whole or not at all; with it the audit, worked out by then."""
+        tree = self.tree.copy(deep=False)
+        tree.attrs = put_json(dict(tree.attrs), {"audit": dict(self.audit)})
+        return write_tree(tree, path)
 
     @classmethod
     def load(cls, path: str | Path, *, model: OutcomeModel | None = None) -> Fit:
@@ -108,7 +120,13 @@ class Fit:
         return cls.from_tree(tree, model=model)
 
     @classmethod
-    def from_tree(cls, tree: xr.DataTree, *, model: OutcomeModel | None = None) -> Fit:
+    def from_tree(
+        cls,
+        tree: xr.DataTree,
+        *,
+        model: OutcomeModel | None = None,
+        look: Callable[[], AuditReport] | None = None,
+    ) -> Fit:
         """Fit around a tree that keeps the contract."""
         validate(tree)
         return cls(
@@ -118,6 +136,7 @@ class Fit:
             priors=priors_from_dict(get_json(tree.attrs, "priors", {})),
             verdict=diagnose(tree),
             model=model,
+            look=look,
         )
 
     def __repr__(self) -> str:
@@ -155,6 +174,7 @@ def assemble(
     provenance: Mapping[str, Any],
     audit: Mapping[str, Any],
     model: OutcomeModel | None = None,
+    look: Callable[[], AuditReport] | None = None,
 ) -> Fit:
     """Put an engine's tree, the design and the provenance together; a new tree, the engine's is left alone.
 
@@ -172,4 +192,4 @@ def assemble(
     tree.attrs = put_json(
         attrs, {"priors": priors_to_dict(priors), "provenance": dict(provenance), "audit": dict(audit)}
     )
-    return Fit.from_tree(tree, model=model)
+    return Fit.from_tree(tree, model=model, look=look)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from outcomemodels.auditing import AuditReport, audit_dataset
+from outcomemodels.auditing.checks import blocking_of
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.design import Design, Unseen, build_design
 from outcomemodels.design.formula import parse_formula
@@ -118,14 +120,23 @@ def fit_spec(
     chosen = Settings() if settings is None else settings
     design = build_design(data, spec, accepts=plugin.info.needs.outcome)
     check_needs(plugin, design, data)
-    seen = consult(data, design, accept=spec.accept)
+    accepted = consult(data, design, accept=spec.accept)
     priors = resolve_priors(plugin, design, dict(spec.priors))
 
     from outcomemodels.inference.fit import sample
 
     tree = sample(plugin, design, priors, chosen)
     provenance = _provenance(data.schema, data.digest(), tree, chosen)
-    return assemble(tree, design, spec, priors, provenance=provenance, audit=seen, model=model)
+    return assemble(
+        tree,
+        design,
+        spec,
+        priors,
+        provenance=provenance,
+        audit={"accepted": list(accepted)},
+        model=model,
+        look=cache(lambda: audit_dataset(data)),
+    )
 
 
 def reduce(
@@ -435,7 +446,8 @@ def report(
     questions : sequence of Question
         Without one, about each problem in the data.
     audit : AuditReport, optional
-        The audit kept with the fit when absent.
+        The audit of the data that were fitted when absent; a fit that was loaded has kept it, but no data to judge
+        the questions by.
     disclosure : Disclosure, optional
         Hides small counts and rounds the others: ``Disclosure(smallest=5, base=5)``.
 
@@ -448,9 +460,17 @@ def report(
     """
     from outcomemodels.reporting import default_questions, write_report
 
-    answers = [ask(fit, q) for q in questions or default_questions(fit.design)]
-    plain = None if audit is None else audit.full_dict()
-    return write_report(fit, path, answers=answers, audit=plain, disclosure=disclosure)
+    asked = list(questions or default_questions(fit.design))
+    live = fit.look() if audit is None and fit.look is not None else audit
+    verdicts = [] if live is None else [live.verdict(q, outcome=_outcome_of(fit, q)).in_short() for q in asked]
+    return write_report(
+        fit,
+        path,
+        answers=[ask(fit, q) for q in asked],
+        verdicts=verdicts,
+        audit=None if audit is None else audit.full_dict(outcome=fit.design.outcome),
+        disclosure=disclosure,
+    )
 
 
 def load_fit(path: str | Path, *, model: OutcomeModel | None = None) -> Fit:
@@ -470,18 +490,17 @@ def load_fit(path: str | Path, *, model: OutcomeModel | None = None) -> Fit:
     return Fit.load(path, model=model)
 
 
-def consult(data: PaulDataset, design: Design, *, accept: Sequence[str]) -> dict[str, object]:
-    """Ask the audit before fitting; return what it said, with the findings accepted.
+def consult(data: PaulDataset, design: Design, *, accept: Sequence[str]) -> tuple[str, ...]:
+    """Ask the audit for blocking findings before fitting; return the names of those that were accepted.
 
     Raises
     ------
     BlockedError
         For a blocking finding that was not accepted by name.
     """
-    report = audit_dataset(data)
     used = {name for column in design.columns for name, _ in column.parts}
-    blocking = report.blocking(
-        outcome=design.outcome, covariates=tuple(sorted(used)), batches=[b.by for b in design.batches]
+    blocking = blocking_of(
+        data, outcome=design.outcome, covariates=tuple(sorted(used)), batches=[b.by for b in design.batches]
     )
     refused = [f for f in blocking if f.name not in accept]
     if refused:
@@ -490,11 +509,16 @@ def consult(data: PaulDataset, design: Design, *, accept: Sequence[str]) -> dict
             rows=[f.sentence for f in refused],
             mend="mend the data, or accept it by name: " + f"fit(…, accept={[f.name for f in refused]})",
         )
-    return {**report.full_dict(outcome=design.outcome), "accepted": [f.name for f in blocking]}
+    return tuple(f.name for f in blocking)
 
 
 def _model_of(fit: Fit) -> OutcomeModel:
     return load_model(fit.spec.model, options=fit.spec.options) if fit.model is None else fit.model
+
+
+def _outcome_of(fit: Fit, question: Question) -> str:
+    name = question.response or next(iter(fit.design.targets), "")
+    return fit.design.of_response(name).outcome
 
 
 def _seed(fit: Fit, seed: int | None) -> int:

@@ -81,18 +81,14 @@ def _root(phi2: float, scale: float) -> float:
 
 def _noncentrality(chi2: float, df: int, p: float) -> float:
     """Noncentrality at which a chi-square of ``df`` lies below ``chi2`` with probability ``p``; 0 where none does."""
-    from scipy.optimize import brentq
-    from scipy.stats import chi2 as central
-    from scipy.stats import ncx2, norm
+    from scipy.special import chdtr, chndtrinc, ndtri
 
-    if central.cdf(chi2, df) <= p:
+    if float(chdtr(df, chi2)) <= p:
         return 0.0
     if chi2 > LARGE:
-        z = float(norm.ppf(p))
         middle = chi2 - df
-        return float(max(middle - z * np.sqrt(2 * (df + 2 * max(middle, 0.0))), 0.0))
-    top = chi2 + 10 * np.sqrt(2 * (df + 2 * chi2)) + 50
-    return float(brentq(lambda ncp: float(ncx2.cdf(chi2, df, ncp)) - p, 1e-9, top, xtol=1e-6))
+        return float(max(middle - float(ndtri(p)) * np.sqrt(2 * (df + 2 * max(middle, 0.0))), 0.0))
+    return float(chndtrinc(chi2, df, p))
 
 
 @dataclass(frozen=True, slots=True)

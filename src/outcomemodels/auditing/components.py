@@ -1,7 +1,7 @@
-"""Variance components for the expected precision: estimated from the data where there are enough groups, else assumed.
+"""Variance components for the expected precision: weighed or estimated where there are enough groups, else assumed.
 
-Estimates are those of the one-way analysis of variance on outcomes freed of the start score and of treatment by
-problem; they are rough on purpose: the audit comes before the fit, not in its place.
+Small data are weighed under the priors of a fit (:mod:`outcomemodels.auditing.integrating`); large ones are estimated
+by moments, published cells by the analysis of variance.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from outcomemodels.auditing.cells import Cells
 from outcomemodels.auditing.courses import Courses
+from outcomemodels.auditing.integrating import Weighed
+from outcomemodels.auditing.moments import moments
 from outcomemodels.schema import Grain
 
 FloatArray = NDArray[np.float64]
@@ -57,47 +60,74 @@ class Components:
     estimated: tuple[str, ...] = ()
     explained: float = 0.0
 
+    def sd(self, role: str) -> float:
+        """SD of the batches of a role; 0 where none is known."""
+        return self.sds.get(role, 0.0)
+
     def with_(self, **sds: float) -> Components:
         """The same with other SDs by role; write crossings with a double underscore: ``treatment__problem``."""
         return replace(self, sds={**self.sds, **{k.replace("__", ":"): v for k, v in sds.items()}})
 
 
-def components_of(courses: Courses) -> Components:
-    """Estimate what can be estimated, assume the rest."""
+def components_of(courses: Courses, cells: Cells, weighed: Weighed | None = None) -> Components:
+    """Estimate what can be estimated, assume the rest.
+
+    Parameters
+    ----------
+    courses : Courses
+    cells : Cells
+        The same courses.
+    weighed : Weighed, optional
+        Components weighed under the priors of a fit; they are taken where they are there.
+    """
     rows = courses.usable & np.isfinite(courses.y)
-    if not rows.any():
+    if not rows.any() or cells.seen is None:
         return Components(noise=1.0, sds={role: float(np.sqrt(v)) for role, v in ASSUMED.items()})
+    explained = _explained(courses, rows)
+    noise2 = weighed.sd("noise") ** 2 if weighed is not None else _noise(courses, rows, cells)
+    sds = {role: float(np.sqrt(share * noise2)) for role, share in ASSUMED.items()}
+    enough = {cells.role(b) for b, size in zip(cells.layout.batches, np.diff(cells.layout.starts), strict=True)
+              if size >= MIN_GROUPS}  # fmt: skip
+    if weighed is not None:
+        found = {cells.role(b): weighed.sd(cells.role(b)) for b in cells.batches}
+        enough |= {"cell"} & set(found)
+    elif courses.data.grain is Grain.EPISODE:
+        found = {role: sd for role, sd in moments(cells, noise2).items() if role in enough}
+    else:
+        found = _published(courses, rows, noise2)
+    return Components(
+        noise=float(np.sqrt(noise2)),
+        sds={**sds, **found},
+        estimated=tuple(sorted(set(found) & enough if weighed is not None else found)),
+        explained=explained,
+    )
+
+
+def _published(courses: Courses, rows: NDArray[np.bool_], noise2: float) -> dict[str, float]:
+    """SDs between settings, between treatments within them and between single cells of published tables."""
+    out: dict[str, float] = {}
+    if not courses.settings:
+        return out
     n, y = courses.n[rows], courses.y[rows]
     base = _cells(courses, rows)
     residual = y - _means(base, y, n)[base]
-    explained = 0.0
-    if courses.start is not None:
-        residual, explained = _without_start(residual, courses.start[rows], base, n)
-    groups = {"therapist": courses.therapist, "setting": courses.settings[0] if courses.settings else None}
-    codes = {role: courses.codes[f.name][rows] for role, f in groups.items() if f is not None}
-    noise2 = _noise(courses, rows, residual, n, codes, used_up=len(np.unique(base)))
-    sds = {role: float(np.sqrt(share * noise2)) for role, share in ASSUMED.items()}
-    estimated = []
-    therapist = codes.get("therapist")
-    setting = codes.get("setting")
-    if therapist is not None and len(np.unique(therapist[therapist >= 0])) >= MIN_GROUPS:
-        inner = residual if setting is None else residual - _means(setting, residual, n)[setting]
-        lost = 0 if setting is None else len(np.unique(setting))
-        sds["therapist"] = float(np.sqrt(_between(therapist, inner, n, noise2, lost)))
-        estimated.append("therapist")
-    if setting is not None and len(np.unique(setting[setting >= 0])) >= MIN_GROUPS:
-        between = _between(setting, residual, n, noise2, 1)
-        if therapist is not None:
-            between -= sds["therapist"] ** 2 * _share_of_one(setting, therapist, n)
-        sds["setting"] = float(np.sqrt(max(between, 0.0)))
-        estimated.append("setting")
-    if courses.data.grain is Grain.CELL and setting is not None and courses.treatment is not None:
+    setting = courses.codes[courses.settings[0].name][rows]
+    if len(np.unique(setting[setting >= 0])) >= MIN_GROUPS:
+        out["setting"] = float(np.sqrt(_between(setting, residual, n, noise2, 1)))
+    if courses.data.grain is Grain.CELL and courses.treatment is not None:
         treatment = courses.codes[courses.treatment.name][rows]
         found = _of_cells(residual - _means(setting, residual, n)[setting], n, treatment, setting, noise2)
         if found is not None:
-            sds["cell"], sds["treatment:setting"] = found
-            estimated += ["cell", "treatment:setting"]
-    return Components(noise=float(np.sqrt(noise2)), sds=sds, estimated=tuple(estimated), explained=explained)
+            out["cell"], out["treatment:setting"] = found
+    return out
+
+
+def _explained(courses: Courses, rows: NDArray[np.bool_]) -> float:
+    """Share of the variance within treatment by problem that the start score explains."""
+    if courses.start is None:
+        return 0.0
+    n, y, base = courses.n[rows], courses.y[rows], _cells(courses, rows)
+    return _by_start(y - _means(base, y, n)[base], courses.start[rows], base, n)
 
 
 def _cells(courses: Courses, rows: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -117,42 +147,28 @@ def _means(codes: NDArray[np.int64] | NDArray[np.int32], y: FloatArray, n: Float
     return np.append(out, 0.0) if len(out) == int(codes.max(initial=0)) + 1 else out
 
 
-def _without_start(
-    y: FloatArray, start: FloatArray, base: NDArray[np.int64], n: FloatArray
-) -> tuple[FloatArray, float]:
+def _by_start(y: FloatArray, start: FloatArray, base: NDArray[np.int64], n: FloatArray) -> float:
     known = np.isfinite(start)
     if known.sum() < 10:
-        return y, 0.0
+        return 0.0
     x = np.where(known, start, float(start[known].mean()))
     x = x - _means(base, x, n)[base]
     sxx, sxy, syy = float((n * x * x).sum()), float((n * x * y).sum()), float((n * y * y).sum())
-    if sxx <= 0 or syy <= 0:
-        return y, 0.0
-    return y - sxy / sxx * x, sxy**2 / (sxx * syy)
+    return sxy**2 / (sxx * syy) if sxx > 0 and syy > 0 else 0.0
 
 
-def _noise(
-    courses: Courses,
-    rows: NDArray[np.bool_],
-    residual: FloatArray,
-    n: FloatArray,
-    codes: Mapping[str, NDArray[np.int32]],
-    *,
-    used_up: int,
-) -> float:
+def _noise(courses: Courses, rows: NDArray[np.bool_], cells: Cells) -> float:
     """Variance of one course within all groups."""
+    assert cells.seen is not None
     if courses.binomial:
+        n = courses.n[rows]
         p = float((n * courses.y[rows]).sum() / n.sum())
         return max(p * (1 - p), 1e-4)
-    sd = courses.sd[rows]
-    within = np.isfinite(sd) & (n > 1)
-    if within.any():
-        return max(float(((n - 1) * sd**2)[within].sum() / (n - 1)[within].sum()), 1e-12)
-    finest = codes.get("therapist", codes.get("setting"))
-    free = residual if finest is None else residual - _means(finest, residual, n)[finest]
-    groups = 0 if finest is None else len(np.unique(finest)) - 1
-    df = max(len(free) - used_up - groups - 1, 1)
-    return max(float((free**2).sum()) / df, 1e-12)
+    if cells.seen.df >= MIN_GROUPS and cells.seen.squares > 0:
+        return cells.seen.squares / cells.seen.df
+    base = _cells(courses, rows)
+    residual = courses.y[rows] - _means(base, courses.y[rows], courses.n[rows])[base]
+    return max(float((courses.n[rows] * residual**2).sum()) / max(len(residual) - len(np.unique(base)), 1), 1e-12)
 
 
 def _of_cells(
@@ -193,16 +209,3 @@ def _between(codes: NDArray[np.int32], y: FloatArray, n: FloatArray, noise2: flo
     df = len(size) - max(lost, 1)
     n0 = (whole - float((size**2).sum()) / whole * (len(size) - df)) / df
     return max((between / df - noise2) / max(n0, 1e-9), 0.0)
-
-
-def _share_of_one(setting: NDArray[np.int32], therapist: NDArray[np.int32], n: FloatArray) -> float:
-    """Mean over settings of the sum of squared shares of its therapists: one over their effective number."""
-    both = (setting >= 0) & (therapist >= 0)
-    size = int(therapist.max(initial=0)) + 1
-    flat, of = np.unique(setting[both].astype(np.int64) * size + therapist[both], return_inverse=True)
-    each = np.bincount(of, weights=n[both])
-    home = flat // size
-    whole = np.bincount(home, weights=each)
-    squares = np.bincount(home, weights=each**2)
-    used = whole > 0
-    return float((squares[used] / whole[used] ** 2).mean())

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from outcomemodels.auditing.association import crosstab
 from outcomemodels.auditing.counting import main_field, weights
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.design.observe import ordered_outcomes, timed_outcomes
@@ -18,7 +21,7 @@ FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Courses:
     """Courses of one dataset with one outcome.
 
@@ -54,16 +57,26 @@ class Courses:
     settings: tuple[Field, ...]
     times: tuple[Field, ...]
     codes: Mapping[str, Codes]
+    _tables: dict[str, FloatArray] = dataclass_field(default_factory=dict, repr=False)
+
+    @cached_property
+    def usable(self) -> NDArray[np.bool_]:
+        """Rows with the outcome, dims (row,)."""
+        return np.asarray(self.n > 0)
+
+    def with_treatment(self, field: Field) -> FloatArray:
+        """Courses with the outcome by treatment and another field; dims (level of treatment, level)."""
+        assert self.treatment is not None
+        if field.name not in self._tables:
+            shape = (len(self.labels(self.treatment)), len(self.labels(field)))
+            t, g = self.codes[self.treatment.name], self.codes[field.name]
+            self._tables[field.name] = crosstab(t, g, self.n, shape=shape)
+        return self._tables[field.name]
 
     @property
     def randomised(self) -> bool:
         """Whether the schema says that clients were randomised to treatments."""
         return self.data.schema.assignment is Assignment.RANDOMISED
-
-    @property
-    def usable(self) -> NDArray[np.bool_]:
-        """Rows with the outcome, dims (row,)."""
-        return np.asarray(self.n > 0)
 
     def labels(self, field: Field) -> list[str]:
         """Labels of a field in code order."""

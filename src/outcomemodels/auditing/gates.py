@@ -15,10 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from outcomemodels.auditing.cells import Cells, cells_of
 from outcomemodels.auditing.components import Components, components_of
 from outcomemodels.auditing.courses import Courses, courses_of
-from outcomemodels.auditing.precision import FLAT, Cells, System, cells_of, system_of
+from outcomemodels.auditing.integrating import Weighed, can_weigh, weigh
+from outcomemodels.auditing.likelihood import Marginal
+from outcomemodels.auditing.planning import planned
+from outcomemodels.auditing.precision import FLAT, System, system_of
 from outcomemodels.data.dataset import PaulDataset
+
+FEWEST = 20
+"""With fewer courses components are assumed."""
 
 GATES = ("identifiable", "connected", "overlapping", "precise enough", "verified", "followed up")
 
@@ -71,11 +78,17 @@ class Gate:
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """What every comparison of one dataset stands on, worked out once."""
+    """What every comparison of one dataset stands on, worked out once.
+
+    ``weighed`` are the components that the outcomes allow; None where they were given, where courses are only planned,
+    or where there is too much to weigh. For planned courses they are those they were planned from.
+    """
 
     courses: Courses
     components: Components
     cells: Cells
+    weighed: Weighed | None = None
+    planned: bool = False
     links: dict[tuple[str, str], Gate] = field(default_factory=dict, repr=False)
     """Gate of connectedness of pairs of treatments already looked at; it does not depend on the rest of a question."""
 
@@ -95,11 +108,26 @@ class Ground:
         flat = FLAT * self.components.noise
         return system_of(self.cells, self.components.with_(treatment=flat, treatment__problem=flat))
 
+    @cached_property
+    def fits(self) -> tuple[Weighed, ...]:
+        """What fits would make of these courses: one where outcomes are known, several drawn ones where not."""
+        if self.weighed is not None and not self.planned:
+            return (self.weighed,)
+        return planned(self.cells, self.components, self.weighed) if self.planned else ()
+
 
 def ground_of(data: PaulDataset, outcome: str = "", components: Components | None = None) -> Ground:
-    """Gather courses, components and equations of one outcome."""
+    """Gather courses, components and equations of one outcome; with components given, the courses are a plan."""
     courses = courses_of(data, outcome)
-    return Ground(courses, components or components_of(courses), cells_of(courses))
+    cells = cells_of(courses)
+    if components is not None:
+        return Ground(courses, components, cells, planned=True)
+    weighed = None
+    if cells.seen is not None and cells.n.sum() >= FEWEST and can_weigh(cells):
+        middle = float((cells.n * cells.seen.mean).sum() / cells.n.sum())
+        known = max(middle * (1 - middle), 1e-4) ** 0.5 if courses.binomial else None
+        weighed = weigh(Marginal(cells, cells.seen, known), seed=1)
+    return Ground(courses, components_of(courses, cells, weighed), cells, weighed)
 
 
 def code(courses: Courses, name: str, label: str) -> int:

@@ -76,10 +76,10 @@ def connected(ground: Ground, target: Target) -> Gate:
     faults = [
         *_apart(courses, target, t, a, b),
         *_undetermined(ground, target, a, b),
-        *_persons(courses, target, t, a, b),
+        *_persons(courses, target, a, b),
     ]
     worst = max(faults, key=lambda f: f[0].rank, default=None)
-    chains = _fewest_chains(courses, t, a, b)
+    chains = _fewest_chains(courses, a, b)
     rule = f"at least {MIN_CHAINS} chains without a common link join the treatments, unless clients were randomised"
     if worst is None:
         joined = f"at least {chains:.0f} separate chains join the two"
@@ -96,12 +96,13 @@ def connected(ground: Ground, target: Target) -> Gate:
 Fault = tuple[Answerable, str, float]
 
 
-def _table(courses: Courses, t: NDArray[np.int32], field: Field, rows: NDArray[np.bool_] | None = None) -> np.ndarray:
-    keep = courses.usable if rows is None else courses.usable & rows
-    g = np.where(keep, courses.codes[field.name], -1).astype(np.int32)
+def _table(courses: Courses, field: Field, rows: NDArray[np.bool_] | None = None) -> np.ndarray:
+    if rows is None:
+        return courses.with_treatment(field)
     assert courses.treatment is not None
     shape = (len(courses.labels(courses.treatment)), len(courses.labels(field)))
-    return crosstab(t, g, courses.n, shape=shape)
+    t, g = (courses.codes[f.name][rows] for f in (courses.treatment, field))
+    return crosstab(t, g, courses.n[rows], shape=shape)
 
 
 def _apart(courses: Courses, target: Target, t: NDArray[np.int32], a: int, b: int) -> list[Fault]:
@@ -110,7 +111,7 @@ def _apart(courses: Courses, target: Target, t: NDArray[np.int32], a: int, b: in
     for field in (courses.problem, *courses.settings, *courses.times):
         if field is None:
             continue
-        table = _table(courses, t, field)
+        table = _table(courses, field)
         if _joined(table, a, b):
             continue
         noun = {Facet.PROBLEM: "problem", Facet.SETTING: "setting", Facet.TIME: "period"}.get(field.facet, "group")
@@ -146,7 +147,7 @@ def _undetermined(ground: Ground, target: Target, a: int, b: int) -> list[Fault]
     return [(Answerable.NO, f"{together} together leave the difference of {target.a} and {target.b} undetermined", 0.0)]
 
 
-def _persons(courses: Courses, target: Target, t: NDArray[np.int32], a: int, b: int) -> list[Fault]:
+def _persons(courses: Courses, target: Target, a: int, b: int) -> list[Fault]:
     """Therapists and settings that bridge, and what it means when few or none do."""
     if courses.randomised:
         return []
@@ -156,7 +157,7 @@ def _persons(courses: Courses, target: Target, t: NDArray[np.int32], a: int, b: 
                  "treatments includes both", 0.0)]  # fmt: skip
     out: list[Fault] = []
     if field is not None:
-        table = _table(courses, t, field)
+        table = _table(courses, field)
         units = min(int((table[i] > 0).sum()) for i in (a, b))
         if units == 0:
             out.append((Answerable.EXTRAPOLATION, f"{field.name} is not recorded where one of the two was given", 0.0))
@@ -172,28 +173,27 @@ def _persons(courses: Courses, target: Target, t: NDArray[np.int32], a: int, b: 
                 (Answerable.EXTRAPOLATION, f"one {field.name} alone holds {target.a} and {target.b} together", 1.0)
             )
     for setting in courses.settings:
-        table = _table(courses, t, setting)
+        table = _table(courses, setting)
         if _joined(table, a, b) and (table > 0).any(axis=0).sum() > 1 and disjoint_chains(table, a, b) < MIN_CHAINS:
             alone = f"one {setting.name} alone holds {target.a} and {target.b} together"
             out.append((Answerable.EXTRAPOLATION, alone, 1.0))
     return out
 
 
-def _fewest_chains(courses: Courses, t: NDArray[np.int32], a: int, b: int) -> float:
+def _fewest_chains(courses: Courses, a: int, b: int) -> float:
     fields = [f for f in (courses.therapist, *courses.settings) if f is not None]
-    return float(min((disjoint_chains(_table(courses, t, f), a, b) for f in fields), default=0))
+    return float(min((disjoint_chains(_table(courses, f), a, b) for f in fields), default=0))
 
 
 def linked_within(courses: Courses, target: Target) -> str:
     """What breaks when only courses of the named problem are looked at; "" where nothing does."""
     if courses.randomised or courses.treatment is None or courses.problem is None or target.problem is None:
         return ""
-    t = courses.codes[courses.treatment.name]
     a, b = (code(courses, courses.treatment.name, label) for label in (target.a, target.b))
     mine = rows_of(courses, courses.problem.name, target.problem)
     for field in (*courses.settings, *courses.times, courses.therapist):
         if field is None:
             continue
-        if not _joined(_table(courses, t, field, mine), a, b):
+        if not _joined(_table(courses, field, mine), a, b):
             return f"for {target.problem} alone no {field.name} links {target.a} and {target.b}"
     return ""

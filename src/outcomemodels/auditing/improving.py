@@ -15,7 +15,6 @@ import numpy as np
 
 from outcomemodels.auditing.asked import Target
 from outcomemodels.auditing.gates import Answerable, Gate, Ground
-from outcomemodels.auditing.precision import Cells
 from outcomemodels.auditing.supporting import (
     FOLLOWED,
     INTERVIEWS,
@@ -108,19 +107,17 @@ def with_courses(ground: Ground, target: Target, each: float) -> Ground:
     if not keep.any():
         keep = np.isin(cells.codes[aim.treatment], [aim.a, aim.b])
     share = cells.n[keep] / cells.n[keep].sum()
-    blocks = {name: [codes] for name, codes in cells.codes.items()}
-    n = [cells.n]
-    for level in (aim.a, aim.b):
-        for name, codes in cells.codes.items():
-            new = codes[keep].copy()
-            if name == aim.treatment:
-                new[:] = level
-            elif name in aim.named:
-                new[:] = aim.named[name]
-            blocks[name].append(new)
-        n.append(each * share)
-    more = Cells({k: np.concatenate(v) for k, v in blocks.items()}, np.concatenate(n), cells.roles, cells.batches)
-    return Ground(ground.courses, ground.components, more)
+    both = (aim.a, aim.b)
+    codes = {}
+    for name, old in cells.codes.items():
+        if name == aim.treatment:
+            codes[name] = np.repeat(np.array(both, dtype=np.int32), int(keep.sum()))
+        elif name in aim.named:
+            codes[name] = np.full(2 * int(keep.sum()), aim.named[name], dtype=np.int32)
+        else:
+            codes[name] = np.tile(old[keep], 2)
+    more = cells.joined_by(codes, np.tile(each * share, 2))
+    return replace(ground, cells=more, planned=True, links={})
 
 
 def _courses(ground: Ground, weakest: Comparison, gate: Gate) -> list[Improvement]:
@@ -245,7 +242,7 @@ def with_bridges(ground: Ground, target: Target, name: str, many: int, each: flo
     cells, aim = ground.cells, aim_of(ground, target)
     heaviest = int(np.argmax(cells.n))
     first = int(cells.codes[name].max(initial=-1)) + 1
-    blocks: dict[str, Any] = {}
+    added = {}
     for other, codes in cells.codes.items():
         if other == name:
             new = np.repeat(np.arange(first, first + many), 2)
@@ -258,9 +255,9 @@ def with_bridges(ground: Ground, target: Target, name: str, many: int, each: flo
             new = np.repeat(np.arange(top, top + many), 2)
         else:
             new = np.full(2 * many, codes[heaviest])
-        blocks[other] = np.concatenate([codes, new.astype(np.int32)])
-    more = Cells(blocks, np.concatenate([cells.n, np.full(2 * many, float(each))]), cells.roles, cells.batches)
-    return Ground(ground.courses, ground.components, more)
+        added[other] = new.astype(np.int32)
+    more = cells.joined_by(added, np.full(2 * many, float(each)))
+    return replace(ground, cells=more, planned=True, links={})
 
 
 def _interviews(ground: Ground, weakest: Comparison, gate: Gate) -> list[Improvement]:

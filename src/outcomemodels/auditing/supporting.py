@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outcomemodels.auditing.asked import Target
+from outcomemodels.auditing.contrasts import Aim
 from outcomemodels.auditing.counting import main_field, present
 from outcomemodels.auditing.courses import Courses, client_numbers
 from outcomemodels.auditing.denominators import COMPLETED
+from outcomemodels.auditing.expecting import Expected, expected_of
 from outcomemodels.auditing.gates import Answerable, Gate, Ground, code, rows_of
 from outcomemodels.auditing.identifying import linked_within
 from outcomemodels.auditing.levels import established_rows
 from outcomemodels.auditing.overlap import Overlap, overlap_of
-from outcomemodels.auditing.precision import FLAT, Z95, Aim, half_width, spread_between
+from outcomemodels.auditing.precision import FLAT, Z95, half_width
 from outcomemodels.schema import Established, Facet, Grain, Kind
 
 MIN_COURSES = 20
@@ -153,8 +155,11 @@ def aim_of(ground: Ground, target: Target) -> Aim:
     for name, label in target.settings.items():
         if name in courses.codes:
             named[name] = code(courses, name, label)
+    for field in courses.times:
+        if isinstance(target.when.get(field.name), str):
+            named[field.name] = code(courses, field.name, str(target.when[field.name]))
     a, b = (code(courses, courses.treatment.name, label) for label in (target.a, target.b))
-    return Aim(treatment=courses.treatment.name, a=a, b=b, named=named, new=target.new)
+    return Aim(treatment=courses.treatment.name, a=a, b=b, named=named, new=(*target.new, "time"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,30 +167,27 @@ class Widths:
     """Expected 95 % half-widths of one comparison, outcome units.
 
     ``alone`` from courses of the kind asked about and ``pooled`` with borrowing from other treatments and problems,
-    both for the average over therapists and settings that are not named; ``single`` is ``pooled`` for one new therapist
-    in one new setting, what a fitted answer shows; ``between`` how far the difference itself varies with them.
+    both for the average over therapists and settings that are not named.
     """
 
     alone: float
     pooled: float
-    single: float
-    between: float
 
 
 def widths(ground: Ground, target: Target) -> Widths:
     """Half-widths of one comparison in closed form."""
     aim = aim_of(ground, target)
     modified = Z95 * _client_variance(ground, target) ** 0.5
-    average = replace(aim, new=())
     own = ground.free if target.problem is None else ground.alone
-    pooled = float(np.hypot(half_width(ground.pooled, average), modified))
-    between = Z95 * float(np.sqrt(spread_between(ground.pooled, aim) - spread_between(ground.pooled, average)))
     return Widths(
-        alone=float(np.hypot(half_width(own, average), modified)),
-        pooled=pooled,
-        single=float(np.hypot(pooled, between)),
-        between=between,
+        alone=float(np.hypot(half_width(own, aim), modified)),
+        pooled=float(np.hypot(half_width(ground.pooled, aim), modified)),
     )
+
+
+def fitted_width(ground: Ground, target: Target) -> Expected:
+    """What a fitted answer will show, for one new therapist in one new setting where none is named."""
+    return expected_of(ground, aim_of(ground, target), _client_variance(ground, target))
 
 
 def _client_variance(ground: Ground, target: Target) -> float:
@@ -212,9 +214,12 @@ def precise(ground: Ground, target: Target) -> Gate:
     said = f"expected half-width of the 95% interval {w.alone:.2g} {units}, smallest worthwhile difference {needed:.2g}"
     if w.pooled < 0.99 * w.alone:
         said += f"; {w.pooled:.2g} when borrowing from other treatments and problems"
-    if w.between > 0.1 * w.pooled:
-        who = " and ".join(target.new)
-        said += f"; for one new {who} {w.single:.2g}, since the difference is taken to vary between them"
+    single = fitted_width(ground, target)
+    if single.half_width > 1.1 * w.pooled:
+        who = " and ".join(r for r in target.new if r != "problem") or "case"
+        said += f"; a fitted answer for one new {who} will show about {single.half_width:.2g}"
+        if single.high > 1.15 * single.low:
+            said += f" ({single.low:.2g} to {single.high:.2g}: {single.how})"
     return Gate(
         name="precise enough",
         passed=w.alone <= needed,
@@ -223,7 +228,13 @@ def precise(ground: Ground, target: Target) -> Gate:
         needed=needed,
         sentence=said,
         otherwise=Answerable.EXTRAPOLATION if w.alone > needed >= w.pooled else Answerable.NO,
-        details={"half_width": w.alone, "half_width_pooled": w.pooled, "half_width_single": w.single},
+        details={
+            "half_width": w.alone,
+            "half_width_pooled": w.pooled,
+            "half_width_single": single.half_width,
+            "half_width_single_low": single.low,
+            "half_width_single_high": single.high,
+        },
     )
 
 

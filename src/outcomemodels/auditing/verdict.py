@@ -134,6 +134,17 @@ class QuestionVerdict:
         """Assumptions of the weakest comparison."""
         return self.weakest.assumptions
 
+    def in_short(self) -> str:
+        """The verdict in one sentence: how far the data answer, the first gate that fails and by how much."""
+        failing, of = self.first_failing, self.weakest.target
+        if failing is None:
+            return f"{self.answerable.value.capitalize()}: every gate passes."
+        several = f" for {of.a} against {of.b}" if len(self.comparisons) > 1 else ""
+        return (
+            f"{self.answerable.value.capitalize()}: the first gate that fails{several} is '{failing.name}' "
+            f"({self.by_how_much})."
+        )
+
     def table(self) -> pd.DataFrame:
         """One row per comparison and gate: treatment, reference, gate, passed, found, needed, sentence, rule."""
         import pandas as pd

@@ -33,16 +33,19 @@ from outcomemodels.reporting.tables import (
 )
 from outcomemodels.schema import Facet
 
+NO_VERDICT = "Not judged: the data are not kept with a saved fit; give the report their audit."
+
 MAX_QUESTIONS = 12
 """Problems asked about when no question was named, those with most courses first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerSection:
-    """One question: in words, the short answer, a picture, a table, sentences about each treatment."""
+    """One question: in words, whether the data can answer it, the short answer, a picture, a table, sentences about each treatment."""
 
     heading: str
     question: str
+    verdict: str
     short: str
     warnings: tuple[str, ...]
     figure: Figure
@@ -100,7 +103,9 @@ def default_questions(design: Design) -> tuple[Question, ...]:
     return tuple(Question(problem=crossing.levels[i][0], response=name) for name in names for i in some)
 
 
-def gather(fit: Fit, answers: Sequence[Answer], *, audit: Mapping[str, Any] | None = None) -> Report:
+def gather(
+    fit: Fit, answers: Sequence[Answer], *, verdicts: Sequence[str] = (), audit: Mapping[str, Any] | None = None
+) -> Report:
     """Gather a report; pure.
 
     Parameters
@@ -108,6 +113,8 @@ def gather(fit: Fit, answers: Sequence[Answer], *, audit: Mapping[str, Any] | No
     fit : Fit
     answers : sequence of Answer
         To at least one question.
+    verdicts : sequence of str
+        The audit's verdict on each question in one sentence; none where the data are not at hand.
     audit : mapping, optional
         ``AuditReport.to_dict()``; the audit kept with the fit when absent.
     """
@@ -127,11 +134,12 @@ def gather(fit: Fit, answers: Sequence[Answer], *, audit: Mapping[str, Any] | No
         short=tuple((name, words.short_answer(a)) for name, a in zip(names, answers, strict=True)),
         facts=data_facts(design),
         findings=tuple((str(f["level"]), _finding(f)) for f in findings),
-        accepted=tuple(str(a) for a in fit.audit.get("accepted", [])),
+        accepted=fit.accepted,
         audit=audit_html(seen) if seen.get("layers") else "",
         grid=(grid_figure(by_problem, id="grid"), grid_tables(by_problem)) if len(by_problem) > 1 else None,
         answers=tuple(
-            _answer(name, a, id=f"answer{i + 1}") for i, (name, a) in enumerate(zip(names, answers, strict=True))
+            _answer(name, a, verdict=verdicts[i] if verdicts else NO_VERDICT, id=f"answer{i + 1}")
+            for i, (name, a) in enumerate(zip(names, answers, strict=True))
         ),
         labels=tuple((label.value, text) for label, text in words.LABELS.items()),
         decomposition=_decomposition(fit),
@@ -174,10 +182,11 @@ def _finding(raw: Mapping[str, Any]) -> str:
     return f"{sentence[:1].upper()}{sentence[1:]}.{mend}"
 
 
-def _answer(name: str, answer: Answer, *, id: str) -> AnswerSection:
+def _answer(name: str, answer: Answer, *, verdict: str, id: str) -> AnswerSection:
     return AnswerSection(
         heading=name,
         question=answer.question.sentence(),
+        verdict=verdict,
         short=words.short_answer(answer),
         warnings=tuple(w for w in answer.warnings if not w.startswith("THE SAMPLING FAILED")),
         figure=answer_figure(answer, id=id),

@@ -38,6 +38,7 @@ def suppress_report(report: Report, disclosure: Disclosure) -> Report:
 def _answer(section: AnswerSection, disclosure: Disclosure) -> AnswerSection:
     return replace(
         section,
+        verdict=disclosure.sentence(section.verdict),
         short=disclosure.sentence(section.short),
         warnings=tuple(disclosure.sentence(w) for w in section.warnings),
         table=suppress_table(section.table, disclosure),

@@ -39,6 +39,7 @@ def write_report(
     path: str | Path,
     *,
     answers: Sequence[Answer],
+    verdicts: Sequence[str] = (),
     audit: Mapping[str, Any] | None = None,
     disclosure: Disclosure | None = None,
 ) -> Path:
@@ -51,6 +52,8 @@ def write_report(
         Ending in ``.html``.
     answers : sequence of Answer
         At least one; :func:`outcomemodels.reporting.default_questions` says what to ask when nothing was.
+    verdicts : sequence of str
+        The audit's verdict on each question in one sentence; none where the data are not at hand.
     audit : mapping, optional
         ``AuditReport.to_dict()``; the audit kept with the fit when absent.
     disclosure : Disclosure, optional
@@ -71,11 +74,11 @@ def write_report(
     if not answers:
         raise QuestionError("a report needs at least one answer", mend="ask a question: answers=[ask(fit, Question())]")
     if disclosure is None:
-        made = gather(fit, answers, audit=audit)
+        made = gather(fit, answers, verdicts=verdicts, audit=audit)
     else:
         seen = disclosure.plain(dict(fit.audit if audit is None else audit))
         seen = {**seen, "suppression": disclosure.note} if seen else seen
-        made = suppress_report(gather(fit, answers, audit=seen), disclosure)
+        made = suppress_report(gather(fit, answers, verdicts=verdicts, audit=seen), disclosure)
     text = render(made)
     handle, part = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.parent)
     try:
