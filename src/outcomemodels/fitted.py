@@ -96,7 +96,7 @@ class Fit:
     def save(self, path: str | Path) -> Path:
         """Write netCDF (``.nc``) or zarr (``.zarr``), whole or not at all; with it the audit, worked out by then."""
         tree = self.tree.copy(deep=False)
-        tree.attrs = put_json(dict(tree.attrs), {"audit": dict(self.audit)})
+        tree.attrs = put_json({str(k): v for k, v in tree.attrs.items()}, {"audit": dict(self.audit)})
         return write_tree(tree, path)
 
     @classmethod

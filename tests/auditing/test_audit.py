@@ -123,3 +123,32 @@ def test_service_and_treatment_that_go_together_are_an_alias() -> None:
     report = om.audit(from_columns(schema(), raw))
     found = {f.name for f in report.blocking(outcome="phq9_end", batches=[("treatment",), ("service",)])}
     assert found == {"alias", "disconnected-contrast"}
+
+
+def test_a_fit_audits_only_when_somebody_reads_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import outcomemodels.workflow as workflow
+
+    looked = []
+    inner = workflow.audit_dataset
+    monkeypatch.setattr(workflow, "audit_dataset", lambda data: looked.append(1) or inner(data))
+    fit = om.fit(episodes(), outcome="phq9_end", progress=False, draws=200)
+    assert not looked
+    assert fit.audit["layers"]
+    page = om.report(fit, tmp_path / "report.html", questions=[om.Question(problem="Depression")]).read_text()
+    assert looked == [1]
+    assert "Can these data answer it?" in page
+    verdict = om.audit(episodes()).verdict(om.Question(problem="Depression"), outcome="phq9_end")
+    assert verdict.first_failing is None or verdict.first_failing.name in verdict.in_short()
+    import html
+
+    assert html.escape(verdict.in_short(), quote=False) in page.replace("&#39;", "'")
+
+
+def test_yes_and_no_stand_with_the_name_of_their_field() -> None:
+    raw = columns()
+    raw["problem"] = np.where(np.arange(len(raw["problem"])) % 2 == 0, "No", "Yes").astype(object)
+    report = om.audit(from_columns(schema(), raw))
+    node = next(n for n in report.lattice(outcome="phq9_end") if n.parts == ("problem",))
+    assert node.case["problem"] in ("problem: No", "problem: Yes")
+    assert report.crossings is not None
+    assert set(report.crossings.problems) == {"problem: No", "problem: Yes"}

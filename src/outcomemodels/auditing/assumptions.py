@@ -6,6 +6,7 @@ import numpy as np
 
 from outcomemodels.auditing.asked import Target
 from outcomemodels.auditing.components import ASSUMED
+from outcomemodels.auditing.counting import spoken
 from outcomemodels.auditing.gates import Gate, Ground
 from outcomemodels.schema import Established, Facet
 
@@ -39,7 +40,7 @@ def assumptions_of(ground: Ground, target: Target, gates: tuple[Gate, ...]) -> t
     if target.problem is not None and courses.problem is not None and not passed.get("verified", True):
         said = Established(courses.problem.established).label.replace("_", " ")
         how = f"it was established by {said}" if courses.problem.established else "nobody says how it was established"
-        out.append(f"{target.problem} means what it says, though {how}")
+        out.append(f"{spoken(courses.problem, target.problem)} means what it says, though {how}")
     if not passed.get("precise enough", True) or not passed.get("overlapping", True):
         out.append("treatments and problems are exchangeable, so that some can lend to others")
     treatment = courses.treatment
@@ -56,9 +57,14 @@ def _components(ground: Ground) -> str:
     assumed = [r for r in ("therapist", "setting") if r not in ground.components.estimated and _there(ground, r)]
     estimated = [r for r in ground.components.estimated if r in WORDS]
     parts = [f"the variance between {WORDS[r]} is as estimated here" for r in estimated]
-    parts += [f"that between {WORDS[r]} is {ASSUMED[r]:.0%} of the variance within" for r in assumed]
+    least = "at least " if ground.weighed is not None else ""
+    parts += [f"that between {WORDS[r]} is {least}{ASSUMED[r]:.0%} of the variance within" for r in assumed]
     start = "widths: " if parts else "widths: treatments differ between groups as little as is usual; "
-    return start + "; ".join([*parts, "treatments differ little from one therapist or setting to another"])
+    varied = [r for r in ("therapist", "setting") if f"treatment:{r}" in ground.components.estimated]
+    last = "treatments differ little from one therapist or setting to another"
+    if varied:
+        last = f"treatments differ between {' and '.join(WORDS[r] for r in varied)} as much as is estimated here"
+    return start + "; ".join([*parts, last])
 
 
 def _there(ground: Ground, role: str) -> bool:

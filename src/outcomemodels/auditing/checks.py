@@ -12,7 +12,7 @@ from outcomemodels.auditing.graph import connected_components
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.schema import Assignment, Facet, Grain
 
-TOTALS = ("total", "all ", "all", "anxiety (total)")
+TOTALS = ("total", "all ", "all", "anxiety (total)", "national", "england", "all providers", "all services")
 
 
 def findings_of(data: PaulDataset) -> tuple[Finding, ...]:

@@ -91,6 +91,8 @@ def components_of(courses: Courses, cells: Cells, weighed: Weighed | None = None
     if weighed is not None:
         found = {cells.role(b): weighed.sd(cells.role(b)) for b in cells.batches}
         enough |= {"cell"} & set(found)
+        # where levels are few the prior speaks: no less is taken than is assumed without any data
+        found = {role: sd if role in enough else max(sd, sds.get(role, 0.0)) for role, sd in found.items()}
     elif courses.data.grain is Grain.EPISODE:
         found = {role: sd for role, sd in moments(cells, noise2).items() if role in enough}
     else:

@@ -26,6 +26,15 @@ def is_client_key(field: Field) -> bool:
     return field.facet is Facet.CLIENT and field.kind is Kind.IDENTIFIER
 
 
+BARE = frozenset({"yes", "no", "true", "false", "present", "absent", "y", "n", "0", "1", "not recorded", "unknown"})
+"""Labels that say nothing without the name of their field."""
+
+
+def spoken(field: Field | None, label: object) -> str:
+    """A label as it stands in a sentence: ``depressed: No`` where it says nothing without its field."""
+    return f"{field.name}: {label}" if field is not None and str(label).strip().lower() in BARE else str(label)
+
+
 def present(data: PaulDataset, field: Field) -> NDArray[np.bool_]:
     """Whether each row of the field's table has a value, dims (row,)."""
     if field.kind.is_labelled:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcomemodels.auditing.counting import main_field, weights
+from outcomemodels.auditing.counting import main_field, spoken, weights
 from outcomemodels.data.dataset import PaulDataset
 from outcomemodels.schema import Facet
 
@@ -38,8 +38,8 @@ def crossings_of(data: PaulDataset) -> Crossings | None:
         return None
     t = data.codes(treatment.name, "main")
     p = np.zeros(data.n, dtype=np.int32) if problem is None else data.codes(problem.name, "main")
-    labels = ("all problems",) if problem is None else tuple(str(v) for v in data.labels(problem.name))
-    names = tuple(str(v) for v in data.labels(treatment.name))
+    labels = ("all problems",) if problem is None else tuple(spoken(problem, v) for v in data.labels(problem.name))
+    names = tuple(spoken(treatment, v) for v in data.labels(treatment.name))
     seen = (t >= 0) & (p >= 0)
     flat = np.bincount(
         t[seen].astype(np.int64) * len(labels) + p[seen],

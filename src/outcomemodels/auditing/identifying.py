@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from outcomemodels.auditing.asked import Target
 from outcomemodels.auditing.association import crosstab
-from outcomemodels.auditing.counting import is_vague
+from outcomemodels.auditing.counting import is_vague, spoken
 from outcomemodels.auditing.courses import Courses, one_to_one, used
 from outcomemodels.auditing.gates import Answerable, Gate, Ground, code, rows_of
 from outcomemodels.auditing.graph import connected_components, disjoint_chains
@@ -195,5 +195,7 @@ def linked_within(courses: Courses, target: Target) -> str:
         if field is None:
             continue
         if not _joined(_table(courses, field, mine), a, b):
-            return f"for {target.problem} alone no {field.name} links {target.a} and {target.b}"
+            return (
+                f"for {spoken(courses.problem, target.problem)} alone no {field.name} links {target.a} and {target.b}"
+            )
     return ""

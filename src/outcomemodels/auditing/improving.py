@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from outcomemodels.auditing.asked import Target
+from outcomemodels.auditing.courses import Courses
 from outcomemodels.auditing.gates import Answerable, Gate, Ground
 from outcomemodels.auditing.supporting import (
     FOLLOWED,
@@ -21,16 +22,20 @@ from outcomemodels.auditing.supporting import (
     MIN_COURSES,
     VERIFIED,
     aim_of,
+    in_words,
     widths,
     worthwhile_of,
 )
-from outcomemodels.schema import Facet
+from outcomemodels.schema import Facet, Field
 
 if TYPE_CHECKING:
     from outcomemodels.auditing.verdict import Comparison
 
 MOST = 200_000
 """More courses than this are not proposed: the limit is then said instead."""
+
+MOST_BRIDGES = 400
+"""The same for people and places that bridge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,7 @@ class Improvement:
 def improvements_of(ground: Ground, weakest: Comparison) -> tuple[Improvement, ...]:
     """Steps that open the gates a comparison fails, in the order of the gates."""
     failed = [g for g in weakest.gates if not g.passed]
-    makers: dict[str, Callable[[Ground, Comparison, Gate], list[Improvement]]] = {
+    makers: dict[str, Callable[[Ground, Comparison, Gate], Improvement]] = {
         "identifiable": _record,
         "connected": _bridge,
         "overlapping": _courses,
@@ -83,7 +88,7 @@ def improvements_of(ground: Ground, weakest: Comparison) -> tuple[Improvement, .
     for gate in failed:
         if gate.name == "precise enough" and any((i.half_width_after or np.inf) <= (gate.needed or 0) for i in out):
             continue  # what was proposed so far was counted until it is precise enough too
-        out += makers[gate.name](ground, weakest, gate)
+        out.append(makers[gate.name](ground, weakest, gate))
     return (*out, *_together(weakest, out)) if len(out) > 1 else tuple(out)
 
 
@@ -120,121 +125,80 @@ def with_courses(ground: Ground, target: Target, each: float) -> Ground:
     return replace(ground, cells=more, planned=True, links={})
 
 
-def _courses(ground: Ground, weakest: Comparison, gate: Gate) -> list[Improvement]:
+def enough(width: Callable[[int], float], needed: float, *, first: int, most: int, growth: float) -> int | None:
+    """The first number, each ``growth`` times the last, at which a half-width is small enough; None beyond ``most``."""
+    many = first
+    while many <= most:
+        if width(many) <= needed:
+            return many
+        many = max(many + 1, int(np.ceil(many * growth)))
+    return None
+
+
+def _courses(ground: Ground, weakest: Comparison, gate: Gate) -> Improvement:
     """More courses of both treatments, enough for overlap and for precision."""
-    target = weakest.target
-    needed, now = worthwhile_of(ground, target), widths(ground, target)
-    counts = gate.details
+    target, counts = weakest.target, gate.details
+    needed, now = worthwhile_of(ground, target), widths(ground, target).alone
     lack = max(MIN_COURSES - int(min(counts.get("courses_a", MIN_COURSES), counts.get("courses_b", MIN_COURSES))), 0)
-    each = lack
-    while each <= MOST:
-        after = widths(with_courses(ground, target, float(max(each, 1))), target)
-        if after.alone <= needed:
-            break
-        each = max(each + 1, int(np.ceil(each * 1.25)))
-    opened = [gate.name, "precise enough"]
-    both = f"{target.a} and {target.b}" + (f" for {target.problem}" if target.problem else "")
-    if gate.name == "overlapping" and "common_support" in gate.details and lack == 0:
-        return [
-            _step(
-                weakest,
-                gate,
-                kind="courses",
-                amount=None,
-                unit="",
-                opened=[],
-                now=now.alone,
-                after=None,
-                sentence=(
-                    f"clients alike in start score and setting given either of {both}: those there are now differ too "
-                    "much, and more of the same kind would not change it"
-                ),
-            )
-        ]
-    if each > MOST:
-        limit = widths(with_courses(ground, target, float(MOST)), target).alone
-        return [
-            _step(
-                weakest,
-                gate,
-                kind="courses",
-                amount=None,
-                unit="courses of each",
-                opened=[],
-                now=now.alone,
-                after=limit,
-                sentence=f"no number of courses of {both} from the same people and places is "
-                f"enough: the half-width stays above {limit:.2g}; more therapists and settings are needed",
-            )
-        ]
-    each = max(each, 1)
-    after = widths(with_courses(ground, target, float(each)), target)
-    return [
-        _step(
-            weakest,
-            gate,
-            kind="courses",
-            amount=each,
-            unit="courses of each",
-            opened=opened,
-            now=now.alone,
-            after=after.alone,
-            sentence=f"{each:,} more courses of each of {both}, with the outcome: half-width "
-            f"{now.alone:.2g} → {after.alone:.2g} (worthwhile {needed:.2g})",
-        )
-    ]
+    both = f"{target.a} and {target.b}" + (f" for {in_words(ground, target)}" if target.problem else "")
+    if gate.name == "overlapping" and "common_support" in counts and lack == 0:
+        return _step(
+            weakest, gate, "courses", now=now,
+            sentence=f"clients alike in start score and setting given either of {both}: those there are now differ too "
+            "much, and more of the same kind would not change it",
+        )  # fmt: skip
+
+    def after(each: int) -> float:
+        return widths(with_courses(ground, target, float(each)), target).alone
+
+    each = enough(after, needed, first=max(lack, 1), most=MOST, growth=1.25)
+    if each is None:
+        limit = after(MOST)
+        return _step(
+            weakest, gate, "courses", unit="courses of each", now=now, after=limit,
+            sentence=f"no number of courses of {both} from the same people and places is enough: the half-width stays "
+            f"above {limit:.2g}; more therapists and settings are needed",
+        )  # fmt: skip
+    return _step(
+        weakest, gate, "courses", amount=each, unit="courses of each", opened=(gate.name, "precise enough"), now=now,
+        after=after(each), sentence=f"{each:,} more courses of each of {both}, with the outcome: half-width "
+        f"{now:.2g} → {after(each):.2g} (worthwhile {needed:.2g})",
+    )  # fmt: skip
 
 
-def _bridge(ground: Ground, weakest: Comparison, gate: Gate) -> list[Improvement]:
+def _bridge(ground: Ground, weakest: Comparison, gate: Gate) -> Improvement:
     """Therapists or services who give both treatments, so many that two separate chains join them."""
     courses, target = ground.courses, weakest.target
-    now = widths(ground, target)
+    needed, now = worthwhile_of(ground, target), widths(ground, target).alone
     if courses.therapist is None and not courses.settings:
-        return [
-            _step(
-                weakest,
-                gate,
-                kind="field",
-                amount=1,
-                unit="field",
-                opened=["connected"],
-                now=now.alone,
-                after=None,
-                sentence="a field that says who delivered, or where; at best: whether they bridge is seen then",
-            )
-        ]
-    short = int((gate.needed or 2) - (gate.found or 0))
+        return _step(
+            weakest, gate, "field", amount=1, unit="field", opened=("connected",), now=now,
+            sentence="a field that says who delivered, or where; at best: whether they bridge is seen then",
+        )  # fmt: skip
+    field = _broken_at(courses, gate)
+    kind = {Facet.THERAPIST: "therapists", Facet.SETTING: "services"}.get(field.facet, "links")
+    each, fewest = MIN_COURSES, max(int((gate.needed or 2) - (gate.found or 0)), 1)
+
+    def after(many: int) -> float:
+        return widths(with_bridges(ground, target, field.name, many, each), target).alone
+
+    found = enough(after, needed, first=fewest, most=MOST_BRIDGES, growth=1.3)
+    many = found or fewest
+    noun = f"{field.name} level" + "s" * (many > 1)
+    return _step(
+        weakest, gate, kind, amount=many, unit=noun, now=now, after=after(many),
+        opened=("connected", "precise enough") if found else ("connected",),
+        sentence=f"{many:,} {noun} with both {target.a} and {target.b}, {each} courses of each: half-width "
+        f"{now:.2g} → {after(many):.2g} (worthwhile {needed:.2g})",
+    )  # fmt: skip
+
+
+def _broken_at(courses: Courses, gate: Gate) -> Field:
+    """The field whose links are lacking, as the gate says."""
     every = [f for f in (*courses.settings, *courses.times, courses.problem, courses.therapist) if f is not None]
     named = [f for f in every if f"({f.name})" in gate.sentence or f"one {f.name} alone" in gate.sentence]
     person = [courses.therapist] if courses.therapist is not None and "who delivers" in gate.sentence else []
-    field = [*person, *named, *every][0]
-    kind = {Facet.THERAPIST: "therapists", Facet.SETTING: "services"}.get(field.facet, "links")
-    each = MIN_COURSES
-    needed = worthwhile_of(ground, target)
-    many, after = max(short, 1), now.alone
-    while many <= 400:
-        after = widths(with_bridges(ground, target, field.name, many, each), target).alone
-        if after <= needed:
-            break
-        many = max(many + 1, int(np.ceil(many * 1.3)))
-    opened = ["connected", "precise enough"] if after <= needed else ["connected"]
-    noun = f"{field.name} levels" if many > 1 else f"{field.name} level"
-    return [
-        _step(
-            weakest,
-            gate,
-            kind=kind,
-            amount=many,
-            unit=noun,
-            opened=opened,
-            now=now.alone,
-            after=after,
-            sentence=(
-                f"{many:,} {noun} with both {target.a} and {target.b}, {each} courses of each: half-width "
-                f"{now.alone:.2g} → {after:.2g} (worthwhile {needed:.2g})"
-            ),
-        )
-    ]
+    return [*person, *named, *every][0]
 
 
 def with_bridges(ground: Ground, target: Target, name: str, many: int, each: float) -> Ground:
@@ -260,75 +224,38 @@ def with_bridges(ground: Ground, target: Target, name: str, many: int, each: flo
     return replace(ground, cells=more, planned=True, links={})
 
 
-def _interviews(ground: Ground, weakest: Comparison, gate: Gate) -> list[Improvement]:
+def _interviews(ground: Ground, weakest: Comparison, gate: Gate) -> Improvement:
     courses = gate.details.get("courses", 0.0)
     short = max(INTERVIEWS - int(gate.details.get("interviews", 0)), 1)
     all_of = int(np.ceil((VERIFIED - (gate.found or 0.0)) * courses))
-    amount, how = (
-        (short, "structured interviews") if short <= all_of or not all_of else (all_of, "diagnoses by a clinician")
-    )
-    where = f"of clients coded {weakest.target.problem} and given either treatment"
-    return [
-        _step(
-            weakest,
-            gate,
-            kind="interviews",
-            amount=amount,
-            unit=how,
-            opened=["verified"],
-            now=None,
-            after=None,
-            sentence=f"{amount:,} {how} {where}, to know the share of wrong codes to within 10 points",
-        )
-    ]
+    by_interview = short <= all_of or not all_of
+    amount, how = (short, "structured interviews") if by_interview else (all_of, "diagnoses by a clinician")
+    where = f"of clients coded {in_words(ground, weakest.target)} and given either treatment"
+    return _step(
+        weakest, gate, "interviews", amount=amount, unit=how, opened=("verified",),
+        sentence=f"{amount:,} {how} {where}, to know the share of wrong codes to within 10 points",
+    )  # fmt: skip
 
 
-def _follow(ground: Ground, weakest: Comparison, gate: Gate) -> list[Improvement]:
+def _follow(ground: Ground, weakest: Comparison, gate: Gate) -> Improvement:
     d = gate.details
     short = sum(max(int(np.ceil(FOLLOWED * d.get(f"began_{s}", 0) - d.get(f"known_{s}", 0))), 0) for s in "ab")
     if not d or short == 0:
-        return [
-            _step(
-                weakest,
-                gate,
-                kind="field",
-                amount=1,
-                unit="field",
-                opened=["followed up"],
-                now=None,
-                after=None,
-                sentence="the outcome, or at least the number, of those who began and left early",
-            )
-        ]
-    return [
-        _step(
-            weakest,
-            gate,
-            kind="follow-up",
-            amount=short,
-            unit="clients followed up",
-            opened=["followed up"],
-            now=None,
-            after=None,
-            sentence=f"{short:,} more clients with a known outcome among those who began",
-        )
-    ]
+        return _step(
+            weakest, gate, "field", amount=1, unit="field", opened=("followed up",),
+            sentence="the outcome, or at least the number, of those who began and left early",
+        )  # fmt: skip
+    return _step(
+        weakest, gate, "follow-up", amount=short, unit="clients followed up", opened=("followed up",),
+        sentence=f"{short:,} more clients with a known outcome among those who began",
+    )  # fmt: skip
 
 
-def _record(ground: Ground, weakest: Comparison, gate: Gate) -> list[Improvement]:
-    return [
-        _step(
-            weakest,
-            gate,
-            kind="field",
-            amount=1,
-            unit="field",
-            opened=[],
-            now=None,
-            after=None,
-            sentence=f"it has to be recorded first ({gate.sentence}); the other gates can be looked at only then",
-        )
-    ]
+def _record(ground: Ground, weakest: Comparison, gate: Gate) -> Improvement:
+    return _step(
+        weakest, gate, "field", amount=1, unit="field",
+        sentence=f"it has to be recorded first ({gate.sentence}); the other gates can be looked at only then",
+    )  # fmt: skip
 
 
 def _together(weakest: Comparison, steps: Sequence[Improvement]) -> list[Improvement]:
@@ -354,15 +281,16 @@ def _together(weakest: Comparison, steps: Sequence[Improvement]) -> list[Improve
 def _step(
     weakest: Comparison,
     gate: Gate,
-    *,
     kind: str,
-    amount: int | None,
-    unit: str,
-    opened: Sequence[str],
-    now: float | None,
-    after: float | None,
+    *,
     sentence: str,
+    amount: int | None = None,
+    unit: str = "",
+    opened: Sequence[str] = (),
+    now: float | None = None,
+    after: float | None = None,
 ) -> Improvement:
+    """A step that opens some gates, and what the verdict is then."""
     then = after_opening(weakest, opened)
     moved = "" if then is weakest.answerable else f"; alone it makes the question {then.value}"
     return Improvement(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcomemodels.auditing.asked import Asked, Target, targets_of
-from outcomemodels.auditing.counting import is_vague
+from outcomemodels.auditing.counting import is_vague, spoken
 from outcomemodels.auditing.courses import Courses
 from outcomemodels.auditing.gates import Answerable, Ground, rows_of
 from outcomemodels.auditing.supporting import near
@@ -98,7 +98,7 @@ def lattice_of(ground: Ground, asked: Asked | None = None) -> tuple[LatticeNode,
 
 def _node(ground: Ground, parts: tuple[str, ...], a: str, b: str, best: Mapping[str, Mapping[str, Any]]) -> LatticeNode:
     lacking = [part for part in parts if part not in best]
-    case = {"treatment": f"{a} against {b}", **{p: _words(best[p]) for p in parts if p in best}}
+    case = {"treatment": f"{a} against {b}", **{p: _words(p, best[p], ground.courses) for p in parts if p in best}}
     if lacking:
         grain = ground.courses.data.grain.value
         rows = {"cell": "published cells", "contrast": "trial contrasts"}.get(grain, "these records")
@@ -219,8 +219,9 @@ def _client(courses: Courses, first: NDArray[np.bool_], second: NDArray[np.bool_
     return {}
 
 
-def _words(named: Mapping[str, Any]) -> str:
+def _words(part: str, named: Mapping[str, Any], courses: Courses) -> str:
     value = next(iter(named.values()))
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {v}" for k, v in value.items())
-    return str(value)
+    field = {"problem": courses.problem, "therapist": courses.therapist}.get(part)
+    return spoken(field, value)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from outcomemodels.auditing.asked import Target
 from outcomemodels.auditing.contrasts import Aim
-from outcomemodels.auditing.counting import main_field, present
+from outcomemodels.auditing.counting import main_field, present, spoken
 from outcomemodels.auditing.courses import Courses, client_numbers
 from outcomemodels.auditing.denominators import COMPLETED
 from outcomemodels.auditing.expecting import Expected, expected_of
@@ -143,6 +143,11 @@ def worthwhile_of(ground: Ground, target: Target) -> float:
     return WORTHWHILE_SHARE if ground.courses.binomial else WORTHWHILE * ground.components.noise
 
 
+def in_words(ground: Ground, target: Target) -> str:
+    """The problem asked about as it stands in a sentence."""
+    return spoken(ground.courses.problem, target.problem)
+
+
 def aim_of(ground: Ground, target: Target) -> Aim:
     """Codes of what the question names."""
     courses = ground.courses
@@ -254,8 +259,8 @@ def verified(ground: Ground, target: Target) -> Gate:
     top = int(np.bincount(level[level >= 0], weights=n[level >= 0], minlength=1).argmax()) if (level >= 0).any() else 0
     return Gate(
         name="verified", passed=passed, rule=rule, found=known, needed=VERIFIED, otherwise=Answerable.EXTRAPOLATION,
-        sentence=f"{target.problem}: {known:.0%} diagnosed by a clinician or better, {interviews:,.0f} by interview; "
-        f"most by {Established(top).label.replace('_', ' ')}",
+        sentence=f"{in_words(ground, target)}: {known:.0%} diagnosed by a clinician or better, {interviews:,.0f} by "
+        f"interview; most by {Established(top).label.replace('_', ' ')}",
         details={"interviews": interviews, "courses": whole},
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from outcomemodels.auditing.asked import Target
-from outcomemodels.auditing.counting import main_field, present
+from outcomemodels.auditing.counting import main_field, present, spoken
 from outcomemodels.auditing.courses import Courses
 from outcomemodels.auditing.gates import code, rows_of
 from outcomemodels.auditing.supporting import near
@@ -82,7 +82,11 @@ def waterfall_for(courses: Courses, target: Target) -> tuple[Step, ...]:
     ask(f"given {target.a} or {target.b}", np.isin(t, [w for w in wanted if w >= 0]), courses.weight)
     if target.problem is not None and courses.problem is not None:
         ask("with a problem recorded", courses.codes[courses.problem.name] >= 0, courses.weight)
-        ask(f"with {target.problem}", rows_of(courses, courses.problem.name, target.problem), courses.weight)
+        ask(
+            f"with {spoken(courses.problem, target.problem)}",
+            rows_of(courses, courses.problem.name, target.problem),
+            courses.weight,
+        )
     if courses.therapist is not None:
         met = courses.codes[courses.therapist.name] >= 0
         ask("with a therapist recorded", met, courses.weight)

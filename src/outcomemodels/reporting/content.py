@@ -41,7 +41,7 @@ MAX_QUESTIONS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerSection:
-    """One question: in words, whether the data can answer it, the short answer, a picture, a table, sentences about each treatment."""
+    """One question: in words, whether the data can answer it, the short answer, a picture, a table, and more words."""
 
     heading: str
     question: str
