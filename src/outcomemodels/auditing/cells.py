@@ -222,11 +222,14 @@ def _batches(codes: Mapping[str, Codes], roles: Mapping[str, str], grain: Grain)
     out: list[Batch] = [(name,) for name in many]
     treatment = next((name for name in many if roles[name] == "treatment"), None)
     if treatment is not None:
-        out += [(treatment, name) for name in many if name != treatment and _crossed(codes[treatment], codes[name])]
+        first = next((name for name in many if roles[name] == "setting"), None)
+        every = grain is Grain.CELL  # of courses only the first setting is crossed, and no period
+        partners = [name for name in many if every or roles[name] in ("problem", "therapist") or name == first]
+        out += [(treatment, name) for name in partners if name != treatment and _crossed(codes[treatment], codes[name])]
     if grain is Grain.CELL:
-        every = tuple(name for name in many if roles[name] != "therapist")
-        if len(every) > 2:
-            out.append(every)
+        published = tuple(name for name in many if roles[name] != "therapist")
+        if len(published) > 2:
+            out.append(published)
     return tuple(out)
 
 
