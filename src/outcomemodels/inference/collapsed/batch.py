@@ -7,6 +7,7 @@ The same numbers as :class:`collapse.Collapsed` gives one by one; here levels ha
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,7 +16,7 @@ from scipy.linalg import lapack
 
 from outcomemodels.inference.collapsed.collapse import LOG_2PI, Collapsed, Variances
 from outcomemodels.inference.collapsed.layout import FloatArray, IntArray
-from outcomemodels.inference.collapsed.separable import Separable, separate
+from outcomemodels.inference.collapsed.separable import Separable, packed, separate
 from outcomemodels.inference.collapsed.threads import over_range
 
 DIRECT = 4.0
@@ -24,6 +25,8 @@ UNSAFE = 1e-8
 """Error of a whitened entry of the dense factor above which a point is summed directly."""
 TILE = 16
 """Draws that share one pass over the clusters."""
+TERMS_TILE = 8
+"""Points that share one pass over the terms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,75 +97,169 @@ class Batch:
         stats = self.engine.stats
         return np.asarray(points.noise[:, stats.noise] ** 2 / stats.divisor + stats.known)
 
+    @cached_property
+    def _plain(self) -> bool:
+        """Whether every kept block has one column."""
+        return bool((self._kept[1] == 1).all())
+
+    @cached_property
+    def _start(self) -> FloatArray:
+        """The kept part of a single class at unit variance, in the dense factor's order."""
+        return np.asfortranarray(self.engine.placed[2])
+
+    @property
+    def draws_kept(self) -> bool:
+        """Whether :meth:`draws` can go on from draws of the kept variables."""
+        return self.engine.plan.is_scalar and len(self.engine.stats.noise) == 1
+
     def log_densities(self, points: Points) -> FloatArray:
         """Log density of the observed outcomes at each point, dims (point,)."""
+        return self.evaluate(points, np.zeros((len(points), 0, len(self.engine.plan.kept))))
+
+    def evaluate(self, points: Points, draws: FloatArray) -> FloatArray:
+        """Log densities as above, and exact draws of the kept variables from the same factors.
+
+        Parameters
+        ----------
+        points : Points
+        draws : array, dims (point, copy, kept)
+            Standard normals; overwritten by the draws, in natural units and without the prior means.
+        """
         engine, stats = self.engine, self.engine.stats
         v = self._class_variances(points)
         usable = ((v > 0) & np.isfinite(v)).all(axis=1) & np.isfinite(points.factors).all(axis=1)
         if not usable.all():
             out = np.full(len(points), -np.inf)
             if usable.any():
-                out[usable] = self.log_densities(Points(points.factors[usable], points.noise[usable]))
+                part = draws[usable]
+                out[usable] = self.evaluate(Points(points.factors[usable], points.noise[usable]), part)
+                draws[usable] = part
             return out
         factors = self._extended(points)
         logdet, misfit = np.empty(len(points)), np.empty(len(points))
         if self.separable is not None:
-            self._by_terms(factors, v[:, 0], logdet, misfit)
+            self._by_terms(self.separable, factors, v[:, 0], logdet, misfit, draws)
         else:
-            self._directly(factors, v, logdet, misfit)
+            self._directly(factors, v, logdet, misfit, draws)
         value = np.log(v) @ stats.n + float((stats.n * LOG_2PI - stats.log_weight).sum()) + logdet + misfit
         out = np.asarray(-0.5 * value - engine.inside(points.noise))
         return np.where(np.isnan(out), -np.inf, out)
 
-    def _by_terms(self, factors: FloatArray, v: FloatArray, logdet: FloatArray, misfit: FloatArray) -> None:
-        from outcomemodels.inference.collapsed.kernels import separable_densities
+    def _reach(self, factors: FloatArray) -> FloatArray:
+        """What scales the kept variables, when their blocks have one column, and the response; dims (point, kept + 1)."""
+        return np.ascontiguousarray(np.column_stack([factors[:, self._kept[2]], np.ones(len(factors))]))
 
-        separable = self.separable
-        assert separable is not None
+    def _by_terms(
+        self,
+        separable: Separable,
+        factors: FloatArray,
+        v: FloatArray,
+        logdet: FloatArray,
+        misfit: FloatArray,
+        draws: FloatArray,
+    ) -> None:
+        from outcomemodels.inference.collapsed.dense_kernels import fill_terms
+
         scale, square = 1 / v, self.engine.placed[3] / v
         x = scale * factors[:, self._eliminated_entry] ** 2
-        coefficients = separable.coefficients(scale, x)
+        coefficients, reach = separable.coefficients(scale, x), self._reach(factors)
         m = len(self.engine.plan.kept)
+        before = draws.copy() if draws.size else draws
 
         def some(a: int, b: int) -> None:
-            separable_densities(
-                separable.terms, coefficients[a:b], m, *self._kept, factors[a:b], square[a:b], logdet[a:b], misfit[a:b]
-            )
+            T = np.empty((0, 0) if self._plain else (m + 1, m + 1))
+            triangles = np.empty((0, 0))
+
+            def fill(p: int, M: FloatArray) -> tuple[float, float]:
+                nonlocal triangles
+                within = (p - a) % TERMS_TILE
+                if not within:
+                    triangles = coefficients[p : min(p + TERMS_TILE, b)] @ separable.terms
+                return 0.0, fill_terms(triangles[within], self._plain, *self._kept, factors[p], reach[p], T, M)
+
+            self._in_place(fill, a, b, factors, square, logdet, misfit, draws)
 
         over_range(some, len(v), least=4)
         logdet += separable.log_determinant(x)
         # at extreme points (noise far below the data's scale) the terms' rounding could matter: sum directly there
-        size = np.sqrt(np.diag(separable.terms[0].reshape(m + 1, m + 1))[:m])
-        largest = (np.abs(factors[:, self._kept[2]]) * size).max(axis=1, initial=0.0) ** 2 * scale
+        diagonal = np.concatenate([[0], np.cumsum(np.arange(m + 1, 1, -1))])[:m]
+        size = np.sqrt(separable.terms[0, diagonal])
+        largest = (np.abs(reach[:, :m]) * size).max(axis=1, initial=0.0) ** 2 * scale
         unsafe = np.flatnonzero(np.isnan(logdet) | (separable.error * largest > UNSAFE))
         if len(unsafe):
-            exact = np.empty((2, len(unsafe)))
-            self._directly(factors[unsafe], v[unsafe, None], exact[0], exact[1])
+            exact, again = np.empty((2, len(unsafe))), before[unsafe]
+            self._directly(factors[unsafe], v[unsafe, None], exact[0], exact[1], again, careful=True)
             logdet[unsafe], misfit[unsafe] = exact
+            draws[unsafe] = again
 
-    def _directly(self, factors: FloatArray, v: FloatArray, logdet: FloatArray, misfit: FloatArray) -> None:
-        from outcomemodels.inference.collapsed.kernels import direct_densities
+    def _directly(
+        self,
+        factors: FloatArray,
+        v: FloatArray,
+        logdet: FloatArray,
+        misfit: FloatArray,
+        draws: FloatArray,
+        *,
+        careful: bool = False,
+    ) -> None:
+        """Sum over clusters; ``careful`` takes the road that rounding harms least, at extreme points."""
+        from outcomemodels.inference.collapsed.dense_kernels import fill_clusters, fill_scalars
 
         engine, plan = self.engine, self.engine.plan
+        m = len(plan.kept)
+        one_class = v.shape[1] == 1
+        scale = 1 / v[:, 0] if one_class else np.ones(len(v))
+        square = engine.placed[3] * scale if one_class else np.empty(len(v))
+        simple = plan.is_scalar and self._plain and one_class and not careful
+        reach = self._reach(factors) if simple else factors
         clusters = (plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at, plan.group, plan.width, engine.factor_at)
 
         def some(a: int, b: int) -> None:
-            if v.shape[1] == 1:
-                D, B, A, square = engine.placed
-                scale = 1 / v[a:b, 0]
-                direct_densities(
-                    D, B, A, *clusters, *self._kept, factors[a:b], scale, square * scale, logdet[a:b], misfit[a:b]
-                )  # fmt: skip
-                return
-            for p in range(a, b):
-                D, B, A, square, _ = engine.weighted(v[p])
-                here = slice(p, p + 1)
-                direct_densities(
-                    D, B, A, *clusters, *self._kept, factors[here], np.ones(1), np.array([square]),
-                    logdet[here], misfit[here],
-                )  # fmt: skip
+            T = np.empty((0, 0) if simple else (m + 1, m + 1))
+            H, Q = (np.empty(0 if simple else n) for n in (int(plan.d_at[-1]), int(plan.b_at[-1])))
+
+            def fill(p: int, M: FloatArray) -> tuple[float, float]:
+                if simple:
+                    D, B = engine.placed[:2]
+                    tau = float(factors[p, self._eliminated_entry])
+                    return fill_scalars(
+                        D, B, self._start, plan.b_at, plan.met, plan.met_at, tau, reach[p], scale[p], M
+                    )  # fmt: skip
+                if one_class:
+                    D, B, A = engine.placed[:3]
+                else:
+                    D, B, A, square[p], _ = engine.weighted(v[p])
+                return fill_clusters(D, B, A, *clusters, *self._kept, factors[p], scale[p], T, H, Q, M)
+
+            self._in_place(fill, a, b, factors, square, logdet, misfit, draws)
 
         over_range(some, len(v), least=4)
+
+    def _in_place(
+        self,
+        fill: Callable[[int, FloatArray], tuple[float, float]],
+        a: int,
+        b: int,
+        factors: FloatArray,
+        square: FloatArray,
+        logdet: FloatArray,
+        misfit: FloatArray,
+        draws: FloatArray,
+    ) -> None:
+        """Fill, factor and read one dense matrix after the other, in the same place."""
+        from outcomemodels.inference.collapsed.dense_kernels import read
+
+        m = len(self.engine.plan.kept)
+        M = np.empty((m + 1, m + 1), order="F")
+        for p in range(a, b):
+            own, top = fill(p, M)
+            _, fault = lapack.dpotrf(M, lower=1, overwrite_a=1, clean=0)
+            if fault:
+                logdet[p], misfit[p] = np.nan, np.nan
+                continue
+            kept, explained = read(M, *self._kept, factors[p], draws[p])
+            logdet[p] = own + kept
+            misfit[p] = square[p] + top - explained
 
     @cached_property
     def _eliminated_entry(self) -> int:
@@ -175,7 +272,7 @@ class Batch:
         separable = self.separable
         if separable is None:
             return self.engine.gradient(at)
-        from outcomemodels.inference.collapsed.kernels import whiten
+        from outcomemodels.inference.collapsed.dense_kernels import fill_terms
 
         engine, plan, layout = self.engine, self.engine.plan, self.engine.stats.layout
         m, stats = len(plan.kept), engine.stats
@@ -186,9 +283,10 @@ class Batch:
         flat = np.concatenate([np.zeros(0), *[np.asarray(L, dtype=float).reshape(-1) for L in at.factors]])
         factors = np.concatenate([flat, engine.fixed_sd])
         scale, x = 1 / v, factors[self._eliminated_entry] ** 2 / v
-        T = (separable.coefficients(np.array([scale]), np.array([x]))[0] @ separable.terms).reshape(m + 1, m + 1)
+        triangle = separable.coefficients(np.array([scale]), np.array([x]))[0] @ separable.terms
         M = np.empty((m + 1, m + 1), order="F")
-        whiten(T, *self._kept, factors, M)
+        T = np.empty((0, 0) if self._plain else (m + 1, m + 1))
+        top = fill_terms(triangle, self._plain, *self._kept, factors, self._reach(factors[None, :])[0], T, M)
         L, fault = lapack.dpotrf(M, lower=1, overwrite_a=1)
         if fault:
             return nothing
@@ -198,7 +296,7 @@ class Batch:
         C = lapack.dpotri(R, lower=1)[0]
         C = np.tril(C) + np.tril(C, -1).T
         logdet = 2 * float(np.log(np.diag(R)).sum()) + float(separable.log_determinant(np.array([x]))[0])
-        misfit = engine.placed[3] / v + float(T[m, m]) - float(half @ half)
+        misfit = engine.placed[3] / v + float(top) - float(half @ half)
         value = stats.n[0] * (LOG_2PI + np.log(v)) - stats.log_weight[0] + logdet + misfit
         # d/dlog x of the kept part: half of tr(Cu T') plus the quadratic form of T' in (-mean, 1)
         weight = np.zeros((m + 1, m + 1))
@@ -208,7 +306,7 @@ class Batch:
         weight[m, m] = 1.0
         weight[:m, :m] = 2 * np.tril(weight[:m, :m], -1) + np.diag(np.diag(weight[:m, :m]))
         t = x * separable.precision
-        slope = float(separable.slope(scale, x) @ (separable.terms @ weight.reshape(-1)))
+        slope = float(separable.slope(scale, x) @ (separable.terms @ packed(weight)))
         slope += float((t / (1 + t)) @ separable.count)
         shares: list[FloatArray] = []
         second = C + np.outer(mean, mean)
@@ -224,40 +322,43 @@ class Batch:
         noise = engine.noise_slope(at, misfit, sum(float(np.trace(s)) for s in shares) + fixed)
         return float(-0.5 * value - engine.inside(at.noise[None, :])[0]), shares, noise
 
-    def draws(self, points: Points, rng: np.random.Generator) -> FloatArray:
+    def kept_draws(self, points: Points, rng: np.random.Generator) -> FloatArray:
+        """One exact draw of the kept variables at each point, dims (point, kept); without the prior means."""
+        draws = rng.standard_normal((len(points), 1, len(self.engine.plan.kept)))
+        if not np.isfinite(self.evaluate(points, draws)).all():
+            raise FloatingPointError("a weighted point has no posterior")
+        return np.asarray(draws[:, 0])
+
+    def draws(self, points: Points, rng: np.random.Generator, kept: FloatArray | None = None) -> FloatArray:
         """One exact draw of effects then coefficients at each point, dims (point, variable).
 
         Noise is drawn before the work is spread, so the result does not depend on the number of threads.
+
+        Parameters
+        ----------
+        points : Points
+        rng : numpy.random.Generator
+        kept : array, dims (point, kept), optional
+            Draws of the kept variables at these points, when they were made before.
         """
-        from outcomemodels.inference.collapsed.kernels import draw_kept, draw_scalars
+        from outcomemodels.inference.collapsed.dense_kernels import draw_scalars
 
         engine, plan, layout = self.engine, self.engine.plan, self.engine.stats.layout
-        m, e = len(plan.kept), len(plan.effects)
-        if self.separable is None:
+        if not self.draws_kept:
             return self._draws_one_by_one(points, rng)
-        separable = self.separable
-        v = self._class_variances(points)[:, 0]
-        factors = self._extended(points)
-        scale, tau = 1 / v, factors[:, self._eliminated_entry]
-        coefficients = separable.coefficients(scale, scale * tau**2)
+        given = self.kept_draws(points, rng) if kept is None else kept
+        scale, tau = 1 / self._class_variances(points)[:, 0], points.factors[:, self._eliminated_entry].copy()
         out = np.empty((len(points), layout.size))
+        out[:, plan.kept] = given
         D, B, _, _ = engine.placed
         streams = rng.spawn(-(-len(points) // TILE))
 
         def some(first: int, last: int) -> None:
             for tile in range(first, last):
                 a, b = tile * TILE, min((tile + 1) * TILE, len(points))
-                own = streams[tile]
-                kept, noise = own.standard_normal((b - a, m)), own.standard_normal((e, b - a))
-                u, z = np.empty((b - a, m)), np.empty((1, m))
-                for p in range(a, b):
-                    T = (coefficients[p] @ separable.terms).reshape(m + 1, m + 1)
-                    row = kept[p - a : p - a + 1]
-                    if not draw_kept(T, *self._kept, factors[p], row, z, u[p - a : p - a + 1]):
-                        raise FloatingPointError("a weighted point has no posterior")
-                columns = np.ascontiguousarray(u.T)
+                noise = streams[tile].standard_normal((len(plan.effects), b - a))
+                columns = np.ascontiguousarray(given[a:b].T)
                 draw_scalars(D, B, plan.b_at, plan.met, plan.met_at, tau[a:b], scale[a:b], columns, noise)
-                out[a:b, plan.kept] = u
                 out[a:b, plan.effects] = noise.T
 
         over_range(some, len(streams))

@@ -206,161 +206,20 @@ def scale_clusters(at, size, columns, group, width, factor_at, factors, both, ou
 
 @njit(cache=True, nogil=True)
 def outer_products(D, B, b_at, met, met_at, order, ends, m, out):
-    """Sums of b b'/d over runs of scalar clusters, lower triangles, one run a row of ``out``."""
+    """Sums of b b'/d over runs of scalar clusters, packed lower triangles (column by column), one run a row of ``out``."""
     for g in range(len(ends) - 1):
-        total = out[g].reshape(m + 1, m + 1)
+        total = out[g]
         total[:] = 0.0
         for at in range(ends[g], ends[g + 1]):
             c = order[at]
             first = met_at[c]
             k = met_at[c + 1] - first
             b = B[b_at[c] : b_at[c] + k + 1]
-            for i in range(k + 1):
-                row = m if i == k else met[first + i]
-                left = b[i] / D[c]
-                if left != 0.0:
-                    for j in range(min(i + 1, k)):
-                        total[row, met[first + j]] += left * b[j]
-                    if i == k:
-                        total[m, m] += left * b[k]
-
-
-@njit(cache=True, nogil=True)
-def whiten(T, group, width, at, factors, M):
-    """Lower triangle of I + L'TL of the kept variables and L'T of the response (last row), into ``M``.
-
-    ``M`` is in Fortran order. Its last diagonal is made huge, so that a factor of ``M`` exists whenever one of its
-    leading part does.
-    """
-    m = T.shape[0] - 1
-    plain = True
-    for i in range(m):
-        plain = plain and width[i] == 1
-    tile = 32
-    for i0 in range(0, m + 1, tile):
-        for j0 in range(0, i0 + 1, tile):
-            for j in range(j0, min(j0 + tile, m + 1)):
-                for i in range(max(i0, j), min(i0 + tile, m + 1)):
-                    if plain:
-                        right = factors[at[j]] if j < m else 1.0
-                        left = factors[at[i]] if i < m else 1.0
-                        M[i, j] = left * T[i, j] * right
-                    else:
-                        wi = width[i] if i < m else 1
-                        gi = group[i] if i < m else 0
-                        wj = width[j] if j < m else 1
-                        gj = group[j] if j < m else 0
-                        total = 0.0
-                        for a in range(gi, wi):
-                            left = factors[at[i] + a * wi + gi] if i < m else 1.0
-                            for b in range(gj, wj):
-                                right = factors[at[j] + b * wj + gj] if j < m else 1.0
-                                r, s = i - gi + a, j - gj + b
-                                total += left * right * (T[r, s] if r >= s else T[s, r])
-                        M[i, j] = total
-    for i in range(m):
-        M[i, i] += 1.0
-    M[m, m] = 1e300
-
-
-@njit(cache=True, nogil=True)
-def kept_factor(M):
-    """Lower Cholesky factor, log determinant of the leading part, and the response's projection; NaN if singular."""
-    m = M.shape[0] - 1
-    try:
-        L = np.linalg.cholesky(M)
-    except Exception:
-        return M, np.nan, 0.0
-    logdet = 0.0
-    explained = 0.0
-    for i in range(m):
-        logdet += 2 * np.log(L[i, i])
-        explained += L[m, i] * L[m, i]
-    return L, logdet, explained
-
-
-@njit(cache=True, nogil=True)
-def direct_densities(
-    D, B, A, d_at, b_at, size, met, met_at, group, width, factor_at, kept_group, kept_width, kept_at,
-    factors, scale, square, logdet, misfit,
-):  # fmt: skip
-    """Log determinants and r'V^-1 r at many points, cluster by cluster; dims (point,)."""
-    m = A.shape[0] - 1
-    H = np.empty(len(D))
-    Q = np.empty(len(B))
-    T = np.empty((m + 1, m + 1))
-    M = np.empty((m + 1, m + 1)).T
-    for p in range(len(scale)):
-        for i in range(m + 1):
-            for j in range(i + 1):
-                T[i, j] = scale[p] * A[i, j]
-        first = eliminate(
-            D, B, d_at, b_at, size, met, met_at, group, width, factor_at, factors[p], scale[p], T, H, Q
-        )  # fmt: skip
-        whiten(T, kept_group, kept_width, kept_at, factors[p], M)
-        _, second, explained = kept_factor(M)
-        logdet[p] = first + second
-        misfit[p] = square[p] + T[m, m] - explained
-
-
-@njit(cache=True, nogil=True)
-def separable_densities(terms, coefficients, m, kept_group, kept_width, kept_at, factors, square, logdet, misfit):
-    """As :func:`direct_densities` for shares given as a sum of terms; the clusters' own determinant is left out."""
-    M = np.empty((m + 1, m + 1)).T
-    tile = 4
-    for p0 in range(0, len(square), tile):
-        every = np.dot(coefficients[p0 : p0 + tile], terms)
-        for p in range(p0, min(p0 + tile, len(square))):
-            T = every[p - p0].reshape(m + 1, m + 1)
-            whiten(T, kept_group, kept_width, kept_at, factors[p], M)
-            _, second, explained = kept_factor(M)
-            logdet[p] = second
-            misfit[p] = square[p] + T[m, m] - explained
-
-
-@njit(cache=True, nogil=True)
-def draw_kept(T, kept_group, kept_width, kept_at, factors, noise, z, u):
-    """Draws of the kept variables at one point, dims (draw, kept): standard scale ``z``, natural units ``u``."""
-    m = T.shape[0] - 1
-    M = np.empty((m + 1, m + 1)).T
-    whiten(T, kept_group, kept_width, kept_at, factors, M)
-    L, logdet, _ = kept_factor(M)
-    if np.isnan(logdet):
-        return False
-    for d in range(noise.shape[0]):
-        for i in range(m - 1, -1, -1):
-            total = L[m, i] + noise[d, i]
-            for k in range(i + 1, m):
-                total -= L[k, i] * z[d, k]
-            z[d, i] = total / L[i, i]
-        for i in range(m):
-            total = 0.0
-            g, w = kept_group[i], kept_width[i]
-            for a in range(g + 1):
-                total += factors[kept_at[i] + g * w + a] * z[d, i - g + a]
-            u[d, i] = total
-    return True
-
-
-@njit(cache=True, nogil=True)
-def draw_scalars(D, B, b_at, met, met_at, tau, scale, kept, noise):
-    """Effects of scalar clusters in natural units given kept variables; dims kept (kept, draw), noise (cluster, draw).
-
-    ``noise`` (standard normal) is overwritten; ``tau`` and ``scale`` have one value a draw.
-    """
-    draws = kept.shape[1]
-    total = np.empty(draws)
-    for c in range(len(D)):
-        first = met_at[c]
-        k = met_at[c + 1] - first
-        b = B[b_at[c] : b_at[c] + k + 1]
-        for d in range(draws):
-            total[d] = b[k]
-        for i in range(k):
-            left = b[i]
-            row = kept[met[first + i]]
-            for d in range(draws):
-                total[d] -= left * row[d]
-        for d in range(draws):
-            inside = 1.0 + scale[d] * D[c] * tau[d] * tau[d]
-            noise[c, d] = tau[d] * (total[d] * tau[d] * scale[d] / inside + noise[c, d] / np.sqrt(inside))
+            for j in range(k + 1):
+                column = m if j == k else met[first + j]
+                start = column * (m + 1) - column * (column + 1) // 2
+                right = b[j] / D[c]
+                if right != 0.0:
+                    for i in range(j, k):
+                        total[start + met[first + i]] += right * b[i]
+                    total[start + m] += right * b[k]

@@ -38,8 +38,8 @@ class Separable:
     precision, count : arrays, dims (distinct precision,)
         Precisions above zero of the clusters, and how many clusters have each.
     skeleton : array, dims (term,)
-    terms : array, dims (term + 1, (kept + 1) * (kept + 1))
-        The kept part of the data and the G; lower triangles, the response as last row.
+    terms : array, dims (term + 1, (kept + 1) * (kept + 2) / 2)
+        The kept part of the data and the G; packed lower triangles, column by column, the response as last row.
     error : float
         Largest error of the interpolated functions, relative to the data's part of the complement.
     """
@@ -89,16 +89,21 @@ def separate(plan: Plan, D: FloatArray, B: FloatArray, A: FloatArray) -> Separab
         return None
     skeleton, P, error = found
     m = len(plan.kept)
-    terms = np.zeros((len(skeleton) + 1, (m + 1) ** 2))
-    terms[0] = A.reshape(-1)
+    terms = np.zeros((len(skeleton) + 1, (m + 1) * (m + 2) // 2))
+    terms[0] = packed(A)
     order = np.argsort(member, kind="stable")[int(np.bincount(member, minlength=len(distinct))[:empty].sum()) :]
     ends = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
-    buffer = np.empty((CHUNK, (m + 1) ** 2))
+    buffer = np.empty((CHUNK, terms.shape[1]))
     for start in range(0, len(precision), CHUNK):
         stop = min(start + CHUNK, len(precision))
         outer_products(D, B, plan.b_at, plan.met, plan.met_at, order, ends[start : stop + 1], m, buffer)
         terms[1:] += P[:, start:stop] @ buffer[: stop - start]
     return Separable(precision, count, skeleton, terms, error)
+
+
+def packed(lower: FloatArray) -> FloatArray:
+    """Lower triangle of a square matrix, column by column."""
+    return np.asarray(lower.T[np.triu_indices(len(lower))])
 
 
 def _skeleton(precision: FloatArray) -> tuple[FloatArray, FloatArray, float] | None:

@@ -8,7 +8,9 @@ rows can be streamed, merged across sites, and forgotten.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from scipy import sparse
 
 from outcomemodels.errors import FileError, SpecError
 from outcomemodels.inference.collapsed.layout import FloatArray, IntArray, Layout, check_structure
+from outcomemodels.inference.collapsed.threads import over_range
 from outcomemodels.plugin import LinearStructure
 
 FORMAT = "outcomemodels.Statistics/1"
@@ -77,10 +80,10 @@ def statistics(structure: LinearStructure) -> Statistics:
         If the structure is not one the exact engine can hold.
     """
     check_structure(structure)
-    return statistics_of(structure, np.arange(structure.X.shape[0]))
+    return statistics_of(structure, slice(None))
 
 
-def statistics_of(structure: LinearStructure, which: IntArray) -> Statistics:
+def statistics_of(structure: LinearStructure, which: IntArray | slice) -> Statistics:
     """Statistics of some rows of a structure that has been checked."""
     response = structure.response
     assert response is not None
@@ -88,9 +91,10 @@ def statistics_of(structure: LinearStructure, which: IntArray) -> Statistics:
     offset = np.array([p.values[0] for p in structure.column_priors])
     is_cells = response.kind == "cells"
     y = response.y[which] - structure.X[which] @ offset
-    n = response.n[which] if is_cells else np.ones(len(which))
+    count = len(y)
+    n = response.n[which] if is_cells else np.ones(count)
     divisor = n if structure.weight is None else n * structure.weight[which]
-    codes = np.zeros(len(which), np.int64)
+    codes = np.zeros(count, np.int64)
     if structure.noise_codes is not None:
         codes = structure.noise_codes[which].astype(np.int64)
     groups = len(layout.noise_levels)
@@ -100,7 +104,7 @@ def statistics_of(structure: LinearStructure, which: IntArray) -> Statistics:
     else:
         key = np.stack([codes.astype(float), divisor, structure.known_variance[which]])
         unique, inverse = np.unique(key, axis=1, return_inverse=True)
-        class_of, weight = inverse.reshape(-1).astype(np.int64), np.ones(len(which))
+        class_of, weight = inverse.reshape(-1).astype(np.int64), np.ones(count)
         noise, class_divisor, known = unique[0].astype(np.int64), unique[1], unique[2]
     classes = len(noise)
     degrees, within = np.zeros(groups), np.zeros(groups)
@@ -108,7 +112,8 @@ def statistics_of(structure: LinearStructure, which: IntArray) -> Statistics:
         degrees = np.bincount(codes, weights=n - 1, minlength=groups)
         squares = np.nan_to_num((n - 1) * response.sd[which] ** 2)
         within = np.bincount(codes, weights=squares, minlength=groups)
-    rows, columns, gram = _gram(structure, layout, which, class_of, weight, classes)
+    part = _Part(structure, layout, which, class_of, weight, classes)
+    rows, columns, gram = _gram(part)
     return Statistics(
         layout=layout,
         offset=offset,
@@ -118,7 +123,7 @@ def statistics_of(structure: LinearStructure, which: IntArray) -> Statistics:
         rows=rows,
         columns=columns,
         gram=gram,
-        cross=_cross(structure, layout, which, class_of, weight * y, classes),
+        cross=_cross(part, y),
         square=np.bincount(class_of, weights=weight * y**2, minlength=classes),
         n=np.bincount(class_of, minlength=classes).astype(float),
         log_weight=np.bincount(class_of, weights=np.log(weight), minlength=classes),
@@ -127,105 +132,153 @@ def statistics_of(structure: LinearStructure, which: IntArray) -> Statistics:
     )
 
 
-def _cross(
-    structure: LinearStructure, layout: Layout, which: IntArray, class_of: IntArray, wy: FloatArray, classes: int
-) -> sparse.csr_array:
+class _Part:
+    """Rows of a structure laid out for the loops: codes, values, fixed columns, weights and classes."""
+
+    def __init__(
+        self,
+        structure: LinearStructure,
+        layout: Layout,
+        which: IntArray | slice,
+        class_of: IntArray,
+        weight: FloatArray,
+        classes: int,
+    ) -> None:
+        self.layout, self.classes = layout, classes
+        self.codes = [np.ascontiguousarray(b.codes[which], dtype=np.int64) for b in structure.blocks]
+        self.values = [np.ascontiguousarray(b.values[which], dtype=float) for b in structure.blocks]
+        self.X = np.ascontiguousarray(structure.X[which], dtype=float)
+        self.weight = np.ascontiguousarray(weight, dtype=float)
+        self.owner = np.ascontiguousarray(class_of, dtype=np.int64)
+
+
+def _by_level(
+    part: _Part, codes: IntArray, levels: int, left: FloatArray, a: int, right: FloatArray
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Level, class, and sums of w left[:, a] right, dims (met, column), for every level and class that occur."""
+    from outcomemodels.inference.collapsed.row_kernels import sum_columns
+
+    classes, columns = part.classes, right.shape[1]
+    if levels * classes * columns <= 4 * len(codes) + 1_000_000:
+        sums, seen = np.zeros((levels, classes, columns)), np.zeros((levels, classes), bool)
+        sum_columns(codes, left, a, right, part.weight, part.owner, sums, seen)
+        level, owner = np.nonzero(seen)
+        return level, owner, sums[level, owner]
+    met, compact = np.unique(codes * classes + part.owner, return_inverse=True)
+    sums, seen = np.zeros((len(met), 1, columns)), np.zeros((len(met), 1), bool)
+    sum_columns(compact.reshape(-1), left, a, right, part.weight, np.zeros_like(codes), sums, seen)
+    return met // classes, met % classes, sums[:, 0]
+
+
+def _cross(part: _Part, y: FloatArray) -> sparse.csr_array:
     """Sum of w f r, dims (variable, class)."""
-    variables: list[IntArray] = []
-    values: list[FloatArray] = []
-    for k, block in enumerate(structure.blocks):
-        first = layout.starts[k] + block.codes[which].astype(np.int64) * layout.widths[k]
+    layout, classes, outcome = part.layout, part.classes, y[:, None]
+    found: list[Entries] = []
+    for k, (codes, values) in enumerate(zip(part.codes, part.values, strict=True)):
         for a in range(layout.widths[k]):
-            variables.append(first + a)
-            values.append(block.values[which, a] * wy)
+            level, owner, sums = _by_level(part, codes, layout.levels[k], values, a, outcome)
+            found.append((layout.starts[k] + level * layout.widths[k] + a, owner, sums[:, 0]))
+    none = np.zeros(len(y), np.int64)
     for a in range(len(layout.columns)):
-        variables.append(np.full(len(which), layout.fixed.start + a))
-        values.append(structure.X[which, a] * wy)
-    total = np.zeros(0)
-    if not variables:
+        _, owner, sums = _by_level(part, none, 1, part.X, a, outcome)
+        found.append((np.full(len(owner), layout.fixed.start + a), owner, sums[:, 0]))
+    if not found:
         return sparse.csr_array((layout.size, classes))
-    keys = [v * classes + class_of for v in variables]
-    if layout.size * classes <= 2 * len(which) + 100_000:
-        total = np.zeros(layout.size * classes)
-        for key, value in zip(keys, values, strict=True):
-            total += np.bincount(key, weights=value, minlength=layout.size * classes)
-        return sparse.csr_array(total.reshape(layout.size, classes))
-    data = np.concatenate(values)
-    place = np.concatenate(variables)
-    return sparse.csr_array(sparse.coo_array((data, (place, np.tile(class_of, len(values)))), (layout.size, classes)))
+    variable, owners, values = (np.concatenate(x) for x in zip(*found, strict=True))
+    return sparse.csr_array(sparse.coo_array((values, (variable, owners)), (layout.size, classes)))
 
 
-def _gram(
-    structure: LinearStructure, layout: Layout, which: IntArray, class_of: IntArray, weight: FloatArray, classes: int
-) -> tuple[IntArray, IntArray, sparse.csr_array]:
+Entries = tuple[IntArray, IntArray, FloatArray]
+"""Places in the Gram matrix (row times size plus column), classes, and sums."""
+
+
+def _gram(part: _Part) -> tuple[IntArray, IntArray, sparse.csr_array]:
     """Sum of w f f': places of the upper triangle, and values, dims (entry, class)."""
-    places: list[IntArray] = []
-    owners: list[IntArray] = []
-    sums: list[FloatArray] = []
+    blocks = range(len(part.codes))
+    work: list[Callable[[], list[Entries]]] = [partial(_within, part, k) for k in blocks]
+    work += [partial(_between, part, k, other) for k in blocks for other in range(k + 1, len(blocks))]
+    done: list[list[Entries]] = [[] for _ in work]
 
-    def add(place: IntArray, values: list[FloatArray], targets: list[IntArray], size: int) -> None:
-        """Sum ``values`` by (place, class); ``place`` indexes a pair of levels, ``targets`` gives entry keys."""
-        unique, compact = _compact(place * classes + class_of, size * classes)
-        for value, target in zip(values, targets, strict=True):
-            places.append(target[unique // classes])
-            owners.append(unique % classes)
-            sums.append(np.bincount(compact, weights=value, minlength=len(unique)))
+    def some(first: int, last: int) -> None:
+        for i in range(first, last):
+            done[i] = work[i]()
 
-    p = layout.size
-    blocks = structure.blocks
-    for k, block in enumerate(blocks):
-        codes = block.codes[which].astype(np.int64)
-        levels = np.arange(layout.levels[k])
-        for a in range(layout.widths[k]):
-            left = weight * block.values[which, a]
-            here = layout.starts[k] + levels * layout.widths[k] + a
-            inside = range(a, layout.widths[k])
-            values = [left * block.values[which, b] for b in inside]
-            targets = [here * p + here - a + b for b in inside]
-            values += [left * structure.X[which, b] for b in range(len(layout.columns))]
-            targets += [here * p + layout.fixed.start + b for b in range(len(layout.columns))]
-            add(codes, values, targets, len(levels))
-        for other in range(k + 1, len(blocks)):
-            second = blocks[other]
-            place = codes * layout.levels[other] + second.codes[which]
-            size = layout.levels[k] * layout.levels[other]
-            unique, compact = _compact(place * classes + class_of, size * classes)
-            pair, owner = unique // classes, unique % classes
-            i, j = pair // layout.levels[other], pair % layout.levels[other]
-            for a in range(layout.widths[k]):
-                for b in range(layout.widths[other]):
-                    value = weight * block.values[which, a] * second.values[which, b]
-                    row = layout.starts[k] + i * layout.widths[k] + a
-                    column = layout.starts[other] + j * layout.widths[other] + b
-                    places.append(row * p + column)
-                    owners.append(owner)
-                    sums.append(np.bincount(compact, weights=value, minlength=len(unique)))
-    X = structure.X[which]
-    order = range(len(layout.columns))
-    for first in order:
-        add(
-            np.zeros(len(which), np.int64),
-            [weight * X[:, first] * X[:, b] for b in order[first:]],
-            [np.array([(layout.fixed.start + first) * p + layout.fixed.start + b]) for b in order[first:]],
-            1,
-        )
-    if not places:
+    over_range(some, len(work))
+    p, classes = part.layout.size, part.classes
+    found = [entries for each in done for entries in each] + _fixed(part)
+    if not found:
         return np.zeros(0, np.int64), np.zeros(0, np.int64), sparse.csr_array((0, classes))
-    keys, entry = np.unique(np.concatenate(places), return_inverse=True)
-    values_by_class = sparse.coo_array(
-        (np.concatenate(sums), (entry.reshape(-1), np.concatenate(owners))), (len(keys), classes)
-    )
-    return keys // p, keys % p, sparse.csr_array(values_by_class)
+    places, owners, sums = (np.concatenate(x) for x in zip(*found, strict=True))
+    order = np.argsort(places, kind="stable")
+    places = places[order]
+    fresh = np.concatenate([np.ones(min(1, len(places)), bool), places[1:] != places[:-1]])
+    keys, entry = places[fresh], np.cumsum(fresh) - 1
+    values = sparse.coo_array((sums[order], (entry, owners[order])), (len(keys), classes))
+    return keys // p, keys % p, sparse.csr_array(values)
 
 
-def _compact(keys: IntArray, size: int) -> tuple[IntArray, IntArray]:
-    """The keys that occur, ascending, and the position of each key among them."""
-    if size <= 4 * len(keys) + 1_000_000:
-        seen = np.bincount(keys, minlength=size) > 0
-        position = np.cumsum(seen) - 1
-        return np.flatnonzero(seen), position[keys]
-    unique, inverse = np.unique(keys, return_inverse=True)
-    return unique, inverse.reshape(-1)
+def _within(part: _Part, k: int) -> list[Entries]:
+    """A block with itself and with the fixed columns."""
+    layout, p, q = part.layout, part.layout.size, part.layout.widths[k]
+    both = np.concatenate([part.values[k], part.X], axis=1)
+    out: list[Entries] = []
+    for a in range(q):
+        level, owner, sums = _by_level(part, part.codes[k], layout.levels[k], part.values[k], a, both)
+        here = layout.starts[k] + level * q
+        columns = [here + b for b in range(q)]
+        columns += [np.full(len(level), layout.fixed.start + b) for b in range(len(layout.columns))]
+        out += [((here + a) * p + columns[b], owner, sums[:, b]) for b in range(a, len(columns))]
+    return out
+
+
+def _between(part: _Part, k: int, other: int) -> list[Entries]:
+    """One block with another."""
+    layout, p = part.layout, part.layout.size
+    q, r = layout.widths[k], layout.widths[other]
+    out: list[Entries] = []
+    for a in range(q):
+        for b in range(r):
+            i, j, owner, sums = _by_pair(part, k, a, other, b)
+            row, column = layout.starts[k] + i * q + a, layout.starts[other] + j * r + b
+            out.append((row * p + column, owner, sums))
+    return out
+
+
+def _by_pair(part: _Part, k: int, a: int, other: int, b: int) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+    """Level, other level, class and sum of every pair that occurs."""
+    from outcomemodels.inference.collapsed.row_kernels import sum_pairs
+
+    first, second, classes = part.codes[k], part.codes[other], part.classes
+    levels = part.layout.levels[other]
+    size = part.layout.levels[k] * levels * classes
+    if size <= 4 * len(first) + 1_000_000:
+        total, seen = np.zeros(size), np.zeros(size, bool)
+        sum_pairs(
+            first, second, levels, part.values[k], a, part.values[other], b,
+            part.weight, part.owner, classes, total, seen,
+        )  # fmt: skip
+        met = np.flatnonzero(seen)
+        total = total[met]
+    else:
+        met, inverse = np.unique((first * levels + second) * classes + part.owner, return_inverse=True)
+        value = part.weight * part.values[k][:, a] * part.values[other][:, b]
+        total = np.bincount(inverse.reshape(-1), weights=value, minlength=len(met))
+    pair, owner = met // classes, met % classes
+    return pair // levels, pair % levels, owner, total
+
+
+def _fixed(part: _Part) -> list[Entries]:
+    """The fixed columns among themselves."""
+    start, p = part.layout.fixed.start, part.layout.size
+    none = np.zeros(len(part.X), np.int64)
+    out: list[Entries] = []
+    for a in range(len(part.layout.columns)):
+        _, owner, sums = _by_level(part, none, 1, part.X, a, part.X)
+        out += [
+            (np.full(len(owner), (start + a) * p + start + b), owner, sums[:, b])
+            for b in range(a, len(part.layout.columns))
+        ]
+    return out
 
 
 def merge(first: Statistics, second: Statistics) -> Statistics:
