@@ -146,7 +146,7 @@ class Batch:
         return np.where(np.isnan(out), -np.inf, out)
 
     def _reach(self, factors: FloatArray) -> FloatArray:
-        """What scales the kept variables, when their blocks have one column, and the response; dims (point, kept + 1)."""
+        """Scales of the kept variables, when their blocks have one column, and of the response; dims (point, kept + 1)."""
         return np.ascontiguousarray(np.column_stack([factors[:, self._kept[2]], np.ones(len(factors))]))
 
     def _by_terms(

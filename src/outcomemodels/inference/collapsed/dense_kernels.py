@@ -1,4 +1,4 @@
-"""Loops over the dense factor of the kept variables: filling it, reading it, drawing from it; cached between processes."""
+"""Loops over the dense factor of the kept variables: filling, reading, drawing from it; cached between processes."""
 
 # mypy: disable-error-code="no-untyped-def"
 

@@ -172,9 +172,15 @@ class Parameters:
         """One point of the variance parameters."""
         return self.points(np.asarray(eta)[None, :]).one(0, tuple(len(b.columns) for b in self.structure.blocks))
 
-    def log_posteriors(self, batch: Batch, etas: FloatArray) -> FloatArray:
-        """Log posterior densities on the whitened scale, up to a constant; dims (point, coordinate) to (point,)."""
-        value = batch.log_densities(self.points(etas)) - 0.5 * (etas**2).sum(axis=1)
+    def log_posteriors(self, batch: Batch, etas: FloatArray, draws: FloatArray | None = None) -> FloatArray:
+        """Log posterior densities on the whitened scale, up to a constant; dims (point, coordinate) to (point,).
+
+        ``draws``, standard normals, dims (point, copy, kept), become draws of the kept variables; see
+        :meth:`Batch.evaluate`.
+        """
+        points = self.points(etas)
+        value = batch.log_densities(points) if draws is None else batch.evaluate(points, draws)
+        value = value - 0.5 * (etas**2).sum(axis=1)
         return np.asarray(np.where(np.isfinite(value), value, -np.inf))
 
     def log_posterior(self, engine: Collapsed, eta: FloatArray) -> float:

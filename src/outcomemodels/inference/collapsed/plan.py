@@ -22,6 +22,8 @@ MAX_KEPT = 8000
 
 SEPARATED = 40.0
 """Operations for each entry of the dense factor when scalar clusters are summed in advance (``separable``)."""
+LOOPS = 8.0
+"""Loops over clusters run at about an eighth of the speed of the dense factor."""
 WORTH = 0.05
 """Least share of the cost that eliminating a further block must be able to save before it is tried."""
 
@@ -78,9 +80,8 @@ def make_plan(stats: Statistics, eliminate: tuple[int, ...] | None = None) -> Pl
     SpecError
         If too many variables would remain.
     """
-    if eliminate is None:
-        eliminate = _choose(stats)
-    effects, cluster, met_cluster, met_variable, cost = _clusters(stats, eliminate)
+    eliminate, found = _choose(stats) if eliminate is None else (eliminate, _clusters(stats, eliminate))
+    effects, cluster, met_cluster, met_variable, cost = found
     layout = stats.layout
     is_effect = np.zeros(layout.size, bool)
     is_effect[effects] = True
@@ -156,33 +157,44 @@ def response_places(plan: Plan) -> IntArray:
     return np.asarray(plan.b_at[cluster] + local * stride + stride - 1)
 
 
-def _choose(stats: Statistics) -> tuple[int, ...]:
+Clusters = tuple[IntArray, IntArray, IntArray, IntArray, float]
+"""Effects, their clusters, pairs (cluster, kept variable met) in order, and the cost of a density."""
+
+
+def _choose(stats: Statistics) -> tuple[tuple[int, ...], Clusters]:
     """Greedy: the block with most effects, then each further block that makes a density cheaper."""
     layout = stats.layout
     sizes = np.array([j * q for j, q in zip(layout.levels, layout.widths, strict=True)])
     if not len(sizes):
-        return ()
+        return (), _clusters(stats, ())
     order = [int(k) for k in np.argsort(-sizes, kind="stable")]
     best: tuple[int, ...] = (order[0],)
-    cost = _clusters(stats, best)[-1]
+    found = _clusters(stats, best)
     for k in order[1:]:
         if sizes[k] < 8:
             break
         kept = float(layout.size - sizes[list(best)].sum())
-        if kept**3 / 3 - (kept - sizes[k]) ** 3 / 3 < WORTH * cost:
+        if kept**3 / 3 - (kept - sizes[k]) ** 3 / 3 < WORTH * found[-1]:
             continue
         trial = (*best, k)
-        other = _clusters(stats, trial)[-1]
-        if other < cost:
-            best, cost = trial, other
-    return tuple(sorted(best))
+        if LOOPS * float((_sizes(stats, trial).astype(float) ** 3 / 3).sum()) >= found[-1]:
+            continue
+        other = _clusters(stats, trial)
+        if other[-1] < found[-1]:
+            best, found = trial, other
+    chosen = tuple(sorted(best))
+    return chosen, found if chosen == best else _clusters(stats, chosen)
 
 
-def _clusters(stats: Statistics, blocks: tuple[int, ...]) -> tuple[IntArray, IntArray, IntArray, IntArray, float]:
-    """Effects, their clusters, pairs (cluster, kept variable met) in order, and the cost of a density."""
+def _sizes(stats: Statistics, blocks: tuple[int, ...]) -> IntArray:
+    """Effects in each cluster."""
+    return np.asarray(np.bincount(_components(stats, blocks)[1]), dtype=np.int64)
+
+
+def _components(stats: Statistics, blocks: tuple[int, ...]) -> tuple[IntArray, IntArray]:
+    """Effects of the blocks, and the cluster each belongs to."""
     layout = stats.layout
-    p = layout.size
-    inside = np.zeros(p, bool)
+    inside = np.zeros(layout.size, bool)
     for k in blocks:
         inside[layout.block(k)] = True
     effects: IntArray = np.flatnonzero(inside).astype(np.int64)
@@ -197,21 +209,33 @@ def _clusters(stats: Statistics, blocks: tuple[int, ...]) -> tuple[IntArray, Int
             left.append(number[each - 1])
             right.append(number[each])
     a, b = np.concatenate(left), np.concatenate(right)
+    if not len(a):
+        return effects, np.arange(len(effects), dtype=np.int64)
     graph = sparse.csr_array((np.ones(len(a)), (a, b)), shape=(len(effects), len(effects)))
-    count, found = csgraph.connected_components(graph, directed=False)
-    cluster: IntArray = found.astype(np.int64)
+    _, found = csgraph.connected_components(graph, directed=False)
+    return effects, found.astype(np.int64)
+
+
+def _clusters(stats: Statistics, blocks: tuple[int, ...]) -> Clusters:
+    """Clusters of the effects of some blocks, and what they meet."""
+    layout = stats.layout
+    p = layout.size
+    effects, cluster = _components(stats, blocks)
+    count = int(cluster.max()) + 1 if len(cluster) else 0
+    inside = np.zeros(p, bool)
+    inside[effects] = True
+    number = np.cumsum(inside) - 1
+    i, j = stats.rows, stats.columns
     mixed = inside[i] != inside[j]
     inner = np.where(inside[i[mixed]], i[mixed], j[mixed])
     outer = np.where(inside[i[mixed]], j[mixed], i[mixed])
-    touched = sparse.csr_array((np.ones(len(inner), np.int8), (cluster[number[inner]], outer)), shape=(count, p))
-    touched.sum_duplicates()
-    met_cluster = np.repeat(np.arange(count), np.diff(touched.indptr))
-    met_variable = touched.indices.astype(np.int64)
+    keys = np.sort(cluster[number[inner]] * p + outer, kind="stable")
+    keys = keys[np.concatenate([np.ones(min(1, len(keys)), bool), keys[1:] != keys[:-1]])]
+    met_cluster, met_variable = keys // p, keys % p
     size = np.bincount(cluster, minlength=count).astype(float)
     met = np.bincount(met_cluster, minlength=count).astype(float)
     kept = float(p - len(effects))
-    # loops over clusters run at about an eighth of the speed of the dense factor
-    loops = 8 * float((size**3 / 3 + size**2 * met + size * (met + 1) ** 2 / 2).sum())
+    loops = LOOPS * float((size**3 / 3 + size**2 * met + size * (met + 1) ** 2 / 2).sum())
     if len(blocks) == 1 and (size == 1).all():
         loops = min(loops, SEPARATED * (kept + 1) ** 2)
     return effects, cluster, met_cluster, met_variable, loops + kept**3 / 3

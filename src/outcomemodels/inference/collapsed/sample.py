@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from outcomemodels.inference.collapsed.batch import Batch
+from outcomemodels.inference.collapsed.batch import Batch, Points
 from outcomemodels.inference.collapsed.collapse import Collapsed
 from outcomemodels.inference.collapsed.diagnose import judge, report
 from outcomemodels.inference.collapsed.layout import FloatArray
@@ -23,7 +23,11 @@ from outcomemodels.posterior import column_dim, corr_name, effect_name, sd_name
 
 CHAINS = 4
 BUDGET = 1.5e10
-"""Floating point operations to spend on densities; sets how many points are weighed, within 512 to 4096 a round."""
+"""Floating point operations to spend on the densities of a round."""
+POINTS = (640, 5120)
+"""Fewest and most points of the variance parameters weighed in a round."""
+COPIES = 16
+"""Most draws of the kept variables made at each point while it is weighed."""
 
 
 def sample_collapsed(
@@ -81,7 +85,7 @@ def _sample(structure: LinearStructure, draws: int, seed: int, said: _Said, stat
     batch = Batch(engine)
     parameters = Parameters(structure)
     said("weighing the variance parameters")
-    weighed, diagnostics = weigh(parameters, batch, _integer(seeds[0]))
+    weighed, diagnostics = weigh(parameters, batch, _integer(seeds[0]), draws)
     said(f"drawing the effects ({diagnostics['method']}, k-hat {diagnostics['khat']})")
     per_chain = -(-draws // CHAINS)
     rng = np.random.default_rng(seeds[1])
@@ -105,10 +109,14 @@ def fixed_sds(structure: LinearStructure) -> FloatArray:
     return np.array([p.values[1] if p.name == "normal" else 0.0 for p in structure.column_priors])
 
 
-def weigh(parameters: Parameters, batch: Batch, seed: int) -> tuple[ThetaSample, dict[str, Any]]:
-    """Weighted points of the variance parameters, by NUTS when a gate of importance sampling fails."""
-    points = int(np.clip(BUDGET / max(batch.engine.plan.cost, 1.0), 512, 4096))
-    weighed = sample_theta(parameters, batch, seed=seed, points=points)
+def weigh(parameters: Parameters, batch: Batch, seed: int, draws: int) -> tuple[ThetaSample, dict[str, Any]]:
+    """Weighted points of the variance parameters, by NUTS when a gate of importance sampling fails.
+
+    As many points as draws are wanted, and some more, within ``POINTS`` and ``BUDGET``.
+    """
+    points = int(np.clip(min(BUDGET / max(batch.engine.plan.cost, 1.0), 1.25 * draws), *POINTS))
+    copies = min(COPIES, -(-2 * draws // points)) if batch.draws_kept else 0
+    weighed = sample_theta(parameters, batch, seed=seed, points=points, copies=copies)
     gates = judge(weighed)
     if gates.passed:
         return weighed, report(weighed, gates, None)
@@ -122,7 +130,28 @@ def draw_variables(
     parameters: Parameters, batch: Batch, weighed: ThetaSample, chosen: np.ndarray, rng: np.random.Generator
 ) -> FloatArray:
     """Exact draws of effects then coefficients, one for each chosen point; dims (draw, variable)."""
-    return batch.draws(parameters.points(weighed.points[chosen]), rng)
+    points = parameters.points(weighed.points[chosen])
+    if not batch.draws_kept or not weighed.kept.size:
+        return batch.draws(points, rng)
+    before = _times_before(chosen)
+    at_hand = before < weighed.kept.shape[1]
+    kept = np.empty((len(chosen), weighed.kept.shape[2]))
+    kept[at_hand] = weighed.kept[chosen[at_hand], before[at_hand]]
+    if not at_hand.all():
+        rest = Points(points.factors[~at_hand], points.noise[~at_hand])
+        kept[~at_hand] = batch.kept_draws(rest, rng)
+    return batch.draws(points, rng, kept)
+
+
+def _times_before(chosen: np.ndarray) -> np.ndarray:
+    """How often each entry's value has come before it."""
+    order = np.argsort(chosen, kind="stable")
+    ranked = chosen[order]
+    starts = np.flatnonzero(np.concatenate([np.ones(min(1, len(ranked)), bool), ranked[1:] != ranked[:-1]]))
+    lengths = np.diff(np.append(starts, len(ranked)))
+    out = np.empty(len(chosen), np.int64)
+    out[order] = np.arange(len(ranked)) - np.repeat(starts, lengths)
+    return out
 
 
 def _tree(

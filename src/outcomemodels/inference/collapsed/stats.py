@@ -145,7 +145,7 @@ class _Part:
         classes: int,
     ) -> None:
         self.layout, self.classes = layout, classes
-        self.codes = [np.ascontiguousarray(b.codes[which], dtype=np.int64) for b in structure.blocks]
+        self.codes = [np.ascontiguousarray(b.codes[which]) for b in structure.blocks]
         self.values = [np.ascontiguousarray(b.values[which], dtype=float) for b in structure.blocks]
         self.X = np.ascontiguousarray(structure.X[which], dtype=float)
         self.weight = np.ascontiguousarray(weight, dtype=float)
@@ -164,9 +164,9 @@ def _by_level(
         sum_columns(codes, left, a, right, part.weight, part.owner, sums, seen)
         level, owner = np.nonzero(seen)
         return level, owner, sums[level, owner]
-    met, compact = np.unique(codes * classes + part.owner, return_inverse=True)
+    met, compact = np.unique(codes.astype(np.int64) * classes + part.owner, return_inverse=True)
     sums, seen = np.zeros((len(met), 1, columns)), np.zeros((len(met), 1), bool)
-    sum_columns(compact.reshape(-1), left, a, right, part.weight, np.zeros_like(codes), sums, seen)
+    sum_columns(compact.reshape(-1), left, a, right, part.weight, np.zeros(len(codes), np.int64), sums, seen)
     return met // classes, met % classes, sums[:, 0]
 
 
@@ -220,14 +220,16 @@ def _gram(part: _Part) -> tuple[IntArray, IntArray, sparse.csr_array]:
 def _within(part: _Part, k: int) -> list[Entries]:
     """A block with itself and with the fixed columns."""
     layout, p, q = part.layout, part.layout.size, part.layout.widths[k]
-    both = np.concatenate([part.values[k], part.X], axis=1)
-    out: list[Entries] = []
+    own, out = part.values[k], list[Entries]()
     for a in range(q):
-        level, owner, sums = _by_level(part, part.codes[k], layout.levels[k], part.values[k], a, both)
-        here = layout.starts[k] + level * q
-        columns = [here + b for b in range(q)]
-        columns += [np.full(len(level), layout.fixed.start + b) for b in range(len(layout.columns))]
-        out += [((here + a) * p + columns[b], owner, sums[:, b]) for b in range(a, len(columns))]
+        for right in (own, part.X):
+            if not right.shape[1]:
+                continue
+            level, owner, sums = _by_level(part, part.codes[k], layout.levels[k], own, a, right)
+            here = layout.starts[k] + level * q
+            for b in range(a if right is own else 0, right.shape[1]):
+                column = here + b if right is own else np.full(len(level), layout.fixed.start + b)
+                out.append(((here + a) * p + column, owner, sums[:, b]))
     return out
 
 
@@ -260,7 +262,7 @@ def _by_pair(part: _Part, k: int, a: int, other: int, b: int) -> tuple[IntArray,
         met = np.flatnonzero(seen)
         total = total[met]
     else:
-        met, inverse = np.unique((first * levels + second) * classes + part.owner, return_inverse=True)
+        met, inverse = np.unique((first.astype(np.int64) * levels + second) * classes + part.owner, return_inverse=True)
         value = part.weight * part.values[k][:, a] * part.values[other][:, b]
         total = np.bincount(inverse.reshape(-1), weights=value, minlength=len(met))
     pair, owner = met // classes, met % classes

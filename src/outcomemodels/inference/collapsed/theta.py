@@ -26,10 +26,12 @@ from outcomemodels.inference.collapsed.parameters import Parameters
 from outcomemodels.inference.collapsed.threads import over_range
 from outcomemodels.inference.collapsed.weights import kish, smooth
 
-SCRAMBLES = 4
+SCRAMBLES = 5
 DF = 8.0
 GOOD_KISH = 0.5
-GOOD_KHAT = 0.4
+GOOD_KHAT = 0.5
+PROBES = (1.5, 3.0)
+"""Distances, in posterior SDs, at which the fall of the density sets a proposal's scale: for its body and its tail."""
 ENOUGH = 400.0
 ROUNDS = 6
 
@@ -99,6 +101,10 @@ class ThetaSample:
     evaluations : int
         Densities computed, gradients counted as three.
     log_evidence : float
+    mode, covariance : arrays
+        Of the whitened coordinates.
+    kept : array, dims (point, copy, kept)
+        Exact draws of the kept variables at each point, when they were wanted.
     method : {"importance", "nuts", "fixed"}
     """
 
@@ -113,6 +119,7 @@ class ThetaSample:
     method: str = "importance"
     mode: FloatArray = field(default_factory=lambda: np.zeros(0))
     covariance: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    kept: FloatArray = field(default_factory=lambda: np.zeros((0, 0, 0)))
 
 
 def find_mode(parameters: Parameters, engine: Batch) -> tuple[FloatArray, FloatArray, int]:
@@ -186,10 +193,11 @@ def split_component(
     """Component at the mode with left and right scales found by probing each axis; densities of many points at once."""
     value, axes = np.linalg.eigh(hessian)
     sd = 1 / np.sqrt(value)
-    moves = 1.5 * (axes * sd).T
-    found = log_density(np.concatenate([mode[None, :], mode - moves, mode + moves]))
-    drop = np.maximum(found[0] - found[1:], 1e-3).reshape(2, len(mode))
-    sides = np.clip(np.sqrt(1.125 / drop), 0.5, 2.5)
+    moves = [side * far * (axes * sd).T for far in PROBES for side in (-1, 1)]
+    found = log_density(np.concatenate([mode[None, :], *[mode + move for move in moves]]))
+    drop = np.maximum(found[0] - found[1:], 1e-3).reshape(len(PROBES), 2, len(mode))
+    scales = np.array(PROBES)[:, None, None] / np.sqrt(2 * drop)
+    sides = np.clip(scales.max(axis=0), 0.5, 3.0)
     return Component(mode, axes, 1.05 * sd * sides[0], 1.05 * sd * sides[1])
 
 
@@ -219,6 +227,7 @@ def sample_theta(
     *,
     seed: int,
     points: int = 1024,
+    copies: int = 0,
 ) -> ThetaSample:
     """Importance sample of the variance parameters.
 
@@ -231,7 +240,9 @@ def sample_theta(
     engine : Collapsed or Batch
     seed : int
     points : int
-        Densities in each round after the first; rounded up to a power of two per scramble.
+        Densities in each round; rounded to a power of two per scramble.
+    copies : int
+        Draws of the kept variables to make at every point while its factor is at hand.
     """
     batch = engine if isinstance(engine, Batch) else Batch(engine)
     d = len(parameters.coordinates)
@@ -240,28 +251,31 @@ def sample_theta(
         stage = Stage("no free variance parameters", 1, -np.inf, np.inf)
         return ThetaSample(np.zeros((1, 0)), np.ones(1), np.zeros(1, int), -np.inf, np.inf, (stage,), 1, value, "fixed")
 
+    m = len(batch.engine.plan.kept)
+    noise = np.random.default_rng(np.random.SeedSequence((seed, 1)))
+
     def many(etas: FloatArray) -> FloatArray:
         return parameters.log_posteriors(batch, etas)
 
     mode, hessian, gradients = find_mode(parameters, batch)
-    used = 3 * gradients + 2 * d + 1
+    used = 3 * gradients + 2 * d * len(PROBES) + 1
     components = [split_component(many, mode, hessian)]
     seeds = np.random.SeedSequence(seed)
-    each = 1 << max(4, int(np.ceil(np.log2(points / SCRAMBLES))))
-    first = min(each, max(each // 4, 128))
+    each = 1 << max(4, round(np.log2(points / SCRAMBLES)))
+    kept: list[FloatArray] = []
     sets: list[FloatArray] = []
     densities: list[FloatArray] = []
     scramble: list[np.ndarray] = []
     counts: list[int] = []
     stages: list[Stage] = []
     for round_ in range(ROUNDS):
-        size = first if round_ == 0 else each
         component = components[-1]
-        uniform = [qmc.Sobol(d + 1, rng=np.random.default_rng(c)).random(size) for c in seeds.spawn(SCRAMBLES)]
+        uniform = [qmc.Sobol(d + 1, rng=np.random.default_rng(c)).random(each) for c in seeds.spawn(SCRAMBLES)]
         placed = component.place(np.concatenate(uniform))
+        kept.append(noise.standard_normal((len(placed), copies, m)))
         sets.append(placed)
-        densities.append(many(placed))
-        scramble.append(np.repeat(np.arange(SCRAMBLES), size))
+        densities.append(parameters.log_posteriors(batch, placed, kept[-1]))
+        scramble.append(np.repeat(np.arange(SCRAMBLES), each))
         counts.append(len(placed))
         used += len(placed)
         every = np.concatenate(sets)
@@ -289,6 +303,7 @@ def sample_theta(
         log_evidence=evidence,
         mode=mode,
         covariance=spread,
+        kept=np.concatenate(kept),
     )
 
 
