@@ -146,7 +146,7 @@ class Batch:
         return np.where(np.isnan(out), -np.inf, out)
 
     def _reach(self, factors: FloatArray) -> FloatArray:
-        """Scales of the kept variables, when their blocks have one column, and of the response; dims (point, kept + 1)."""
+        """Scales of the kept variables, when blocks have one column, and of the response; dims (point, kept + 1)."""
         return np.ascontiguousarray(np.column_stack([factors[:, self._kept[2]], np.ones(len(factors))]))
 
     def _by_terms(
@@ -175,7 +175,7 @@ class Batch:
                 within = (p - a) % TERMS_TILE
                 if not within:
                     triangles = coefficients[p : min(p + TERMS_TILE, b)] @ separable.terms
-                return 0.0, fill_terms(triangles[within], self._plain, *self._kept, factors[p], reach[p], T, M)
+                return 0.0, float(fill_terms(triangles[within], self._plain, *self._kept, factors[p], reach[p], T, M))
 
             self._in_place(fill, a, b, factors, square, logdet, misfit, draws)
 
@@ -222,14 +222,16 @@ class Batch:
                 if simple:
                     D, B = engine.placed[:2]
                     tau = float(factors[p, self._eliminated_entry])
-                    return fill_scalars(
+                    own, top = fill_scalars(
                         D, B, self._start, plan.b_at, plan.met, plan.met_at, tau, reach[p], scale[p], M
-                    )  # fmt: skip
+                    )
+                    return own, top
                 if one_class:
                     D, B, A = engine.placed[:3]
                 else:
                     D, B, A, square[p], _ = engine.weighted(v[p])
-                return fill_clusters(D, B, A, *clusters, *self._kept, factors[p], scale[p], T, H, Q, M)
+                own, top = fill_clusters(D, B, A, *clusters, *self._kept, factors[p], scale[p], T, H, Q, M)
+                return own, top
 
             self._in_place(fill, a, b, factors, square, logdet, misfit, draws)
 

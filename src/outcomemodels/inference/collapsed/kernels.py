@@ -206,7 +206,7 @@ def scale_clusters(at, size, columns, group, width, factor_at, factors, both, ou
 
 @njit(cache=True, nogil=True)
 def outer_products(D, B, b_at, met, met_at, order, ends, m, out):
-    """Sums of b b'/d over runs of scalar clusters, packed lower triangles (column by column), a run a row of ``out``."""
+    """Sums of b b'/d over runs of scalar clusters, packed lower triangles by column, a run a row of ``out``."""
     for g in range(len(ends) - 1):
         total = out[g]
         total[:] = 0.0

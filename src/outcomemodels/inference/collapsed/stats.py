@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 from scipy import sparse
 
 from outcomemodels.errors import FileError, SpecError
@@ -153,7 +154,7 @@ class _Part:
 
 
 def _by_level(
-    part: _Part, codes: IntArray, levels: int, left: FloatArray, a: int, right: FloatArray
+    part: _Part, codes: Codes, levels: int, left: FloatArray, a: int, right: FloatArray
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Level, class, and sums of w left[:, a] right, dims (met, column), for every level and class that occur."""
     from outcomemodels.inference.collapsed.row_kernels import sum_columns
@@ -188,6 +189,7 @@ def _cross(part: _Part, y: FloatArray) -> sparse.csr_array:
     return sparse.csr_array(sparse.coo_array((values, (variable, owners)), (layout.size, classes)))
 
 
+Codes = NDArray[np.integer[Any]]
 Entries = tuple[IntArray, IntArray, FloatArray]
 """Places in the Gram matrix (row times size plus column), classes, and sums."""
 
