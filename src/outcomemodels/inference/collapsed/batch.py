@@ -10,8 +10,10 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from outcomemodels.inference.collapsed.collapse import LOG_2PI, Collapsed, Variances
@@ -38,19 +40,27 @@ class Points:
     factors : array, dims (point, entry)
         Entries of the lower Cholesky factors of the blocks' covariances, block by block, row by row.
     noise : array, dims (point, noise level)
+    rows : array, dims (point,), optional
+        SD of the rows' own effects (``aside``).
     """
 
     factors: FloatArray
     noise: FloatArray
+    rows: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.noise)
+
+    def take(self, which: NDArray[Any]) -> Points:
+        """Some of the points, by position or by mask."""
+        return Points(self.factors[which], self.noise[which], None if self.rows is None else self.rows[which])
 
     def one(self, index: int, widths: tuple[int, ...]) -> Variances:
         """One point in the form of the other routines."""
         edges = np.concatenate([[0], np.cumsum([q * q for q in widths])])
         parts = [self.factors[index, a:b] for a, b in itertools.pairwise(edges)]
-        return Variances(tuple(p.reshape(q, q) for p, q in zip(parts, widths, strict=True)), self.noise[index])
+        rows = None if self.rows is None else float(self.rows[index])
+        return Variances(tuple(p.reshape(q, q) for p, q in zip(parts, widths, strict=True)), self.noise[index], rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +105,8 @@ class Batch:
 
     def _class_variances(self, points: Points) -> FloatArray:
         stats = self.engine.stats
-        return np.asarray(points.noise[:, stats.noise] ** 2 / stats.divisor + stats.known)
+        v = points.noise[:, stats.noise] ** 2 / stats.divisor + stats.known
+        return np.asarray(v if points.rows is None else v + points.rows[:, None] ** 2)
 
     @cached_property
     def _plain(self) -> bool:
@@ -109,21 +120,27 @@ class Batch:
 
     @property
     def draws_kept(self) -> bool:
-        """Whether :meth:`draws` can go on from draws of the kept variables."""
+        """Whether :meth:`evaluate` draws the kept variables only; the rest is then quickly drawn from them."""
         return self.engine.plan.is_scalar and len(self.engine.stats.noise) == 1
+
+    @property
+    def held(self) -> int:
+        """Variables drawn by :meth:`evaluate`: those kept, or all."""
+        return len(self.engine.plan.kept) if self.draws_kept else self.engine.stats.layout.size
 
     def log_densities(self, points: Points) -> FloatArray:
         """Log density of the observed outcomes at each point, dims (point,)."""
-        return self.evaluate(points, np.zeros((len(points), 0, len(self.engine.plan.kept))))
+        return self.evaluate(points, np.zeros((len(points), 0, self.held)))
 
     def evaluate(self, points: Points, draws: FloatArray) -> FloatArray:
-        """Log densities as above, and exact draws of the kept variables from the same factors.
+        """Log densities as above, and exact draws of variables from the same factors.
 
         Parameters
         ----------
         points : Points
-        draws : array, dims (point, copy, kept)
-            Standard normals; overwritten by the draws, in natural units and without the prior means.
+        draws : array, dims (point, copy, held)
+            Standard normals; overwritten by draws of the kept variables, or of all variables in their order where
+            :attr:`draws_kept` is false; in natural units and without the prior means.
         """
         engine, stats = self.engine, self.engine.stats
         v = self._class_variances(points)
@@ -132,7 +149,7 @@ class Batch:
             out = np.full(len(points), -np.inf)
             if usable.any():
                 part = draws[usable]
-                out[usable] = self.evaluate(Points(points.factors[usable], points.noise[usable]), part)
+                out[usable] = self.evaluate(points.take(usable), part)
                 draws[usable] = part
             return out
         factors = self._extended(points)
@@ -177,7 +194,10 @@ class Batch:
                     triangles = coefficients[p : min(p + TERMS_TILE, b)] @ separable.terms
                 return 0.0, float(fill_terms(triangles[within], self._plain, *self._kept, factors[p], reach[p], T, M))
 
-            self._in_place(fill, a, b, factors, square, logdet, misfit, draws)
+            def finish(p: int, M: FloatArray) -> tuple[float, float]:
+                return self._read(M, factors[p], draws[p])
+
+            self._in_place(fill, finish, a, b, square, logdet, misfit)
 
         over_range(some, len(v), least=4)
         logdet += separable.log_determinant(x)
@@ -204,6 +224,7 @@ class Batch:
     ) -> None:
         """Sum over clusters; ``careful`` takes the road that rounding harms least, at extreme points."""
         from outcomemodels.inference.collapsed.dense_kernels import fill_clusters, fill_scalars
+        from outcomemodels.inference.collapsed.kernels import draw_clusters
 
         engine, plan = self.engine, self.engine.plan
         m = len(plan.kept)
@@ -212,7 +233,8 @@ class Batch:
         square = engine.placed[3] * scale if one_class else np.empty(len(v))
         simple = plan.is_scalar and self._plain and one_class and not careful
         reach = self._reach(factors) if simple else factors
-        clusters = (plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at, plan.group, plan.width, engine.factor_at)
+        own_places = (plan.group, plan.width, engine.factor_at)
+        clusters = (plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at, *own_places)
 
         def some(a: int, b: int) -> None:
             T = np.empty((0, 0) if simple else (m + 1, m + 1))
@@ -233,24 +255,38 @@ class Batch:
                 own, top = fill_clusters(D, B, A, *clusters, *self._kept, factors[p], scale[p], T, H, Q, M)
                 return own, top
 
-            self._in_place(fill, a, b, factors, square, logdet, misfit, draws)
+            def finish(p: int, M: FloatArray) -> tuple[float, float]:
+                if self.draws_kept or not draws.shape[1]:
+                    return self._read(M, factors[p], draws[p])
+                kept, effects = draws[p][:, plan.kept], draws[p][:, plan.effects]
+                found = self._read(M, factors[p], kept)
+                draw_clusters(
+                    *clusters[:5], H, Q, kept, *own_places, factors[p], effects
+                )  # fmt: skip
+                draws[p][:, plan.kept], draws[p][:, plan.effects] = kept, effects
+                return found
+
+            self._in_place(fill, finish, a, b, square, logdet, misfit)
 
         over_range(some, len(v), least=4)
+
+    def _read(self, M: FloatArray, factors: FloatArray, draws: FloatArray) -> tuple[float, float]:
+        from outcomemodels.inference.collapsed.dense_kernels import read
+
+        logdet, explained = read(M, *self._kept, factors, draws)
+        return logdet, explained
 
     def _in_place(
         self,
         fill: Callable[[int, FloatArray], tuple[float, float]],
+        finish: Callable[[int, FloatArray], tuple[float, float]],
         a: int,
         b: int,
-        factors: FloatArray,
         square: FloatArray,
         logdet: FloatArray,
         misfit: FloatArray,
-        draws: FloatArray,
     ) -> None:
         """Fill, factor and read one dense matrix after the other, in the same place."""
-        from outcomemodels.inference.collapsed.dense_kernels import read
-
         m = len(self.engine.plan.kept)
         M = np.empty((m + 1, m + 1), order="F")
         for p in range(a, b):
@@ -259,7 +295,7 @@ class Batch:
             if fault:
                 logdet[p], misfit[p] = np.nan, np.nan
                 continue
-            kept, explained = read(M, *self._kept, factors[p], draws[p])
+            kept, explained = finish(p, M)
             logdet[p] = own + kept
             misfit[p] = square[p] + top - explained
 
@@ -272,14 +308,14 @@ class Batch:
     def gradient(self, at: Variances) -> tuple[float, list[FloatArray], FloatArray]:
         """As :meth:`Collapsed.gradient`; the same cost for any number of levels where the terms are used."""
         separable = self.separable
-        if separable is None:
+        if separable is None or at.rows is not None:
             return self.engine.gradient(at)
         from outcomemodels.inference.collapsed.dense_kernels import fill_terms
 
         engine, plan, layout = self.engine, self.engine.plan, self.engine.stats.layout
         m, stats = len(plan.kept), engine.stats
         v = float(stats.variances(at.noise)[0])
-        nothing = -np.inf, [np.zeros((q, q)) for q in layout.widths], np.zeros(len(at.noise))
+        nothing: tuple[float, list[FloatArray], FloatArray] = (-np.inf, [], np.zeros(len(at.noise)))
         if not (v > 0 and np.isfinite(v)):
             return nothing
         flat = np.concatenate([np.zeros(0), *[np.asarray(L, dtype=float).reshape(-1) for L in at.factors]])
@@ -324,14 +360,14 @@ class Batch:
         noise = engine.noise_slope(at, misfit, sum(float(np.trace(s)) for s in shares) + fixed)
         return float(-0.5 * value - engine.inside(at.noise[None, :])[0]), shares, noise
 
-    def kept_draws(self, points: Points, rng: np.random.Generator) -> FloatArray:
-        """One exact draw of the kept variables at each point, dims (point, kept); without the prior means."""
-        draws = rng.standard_normal((len(points), 1, len(self.engine.plan.kept)))
+    def held_draws(self, points: Points, rng: np.random.Generator) -> FloatArray:
+        """One exact draw of the held variables at each point, dims (point, held); without the prior means."""
+        draws = rng.standard_normal((len(points), 1, self.held))
         if not np.isfinite(self.evaluate(points, draws)).all():
             raise FloatingPointError("a weighted point has no posterior")
         return np.asarray(draws[:, 0])
 
-    def draws(self, points: Points, rng: np.random.Generator, kept: FloatArray | None = None) -> FloatArray:
+    def draws(self, points: Points, rng: np.random.Generator, held: FloatArray | None = None) -> FloatArray:
         """One exact draw of effects then coefficients at each point, dims (point, variable).
 
         Noise is drawn before the work is spread, so the result does not depend on the number of threads.
@@ -340,15 +376,16 @@ class Batch:
         ----------
         points : Points
         rng : numpy.random.Generator
-        kept : array, dims (point, kept), optional
-            Draws of the kept variables at these points, when they were made before.
+        held : array, dims (point, held), optional
+            Draws of the held variables at these points, when they were made before.
         """
         from outcomemodels.inference.collapsed.dense_kernels import draw_scalars
 
         engine, plan, layout = self.engine, self.engine.plan, self.engine.stats.layout
+        given = self.held_draws(points, rng) if held is None else held
         if not self.draws_kept:
-            return self._draws_one_by_one(points, rng)
-        given = self.kept_draws(points, rng) if kept is None else kept
+            given[:, layout.fixed] += engine.stats.offset
+            return given
         scale, tau = 1 / self._class_variances(points)[:, 0], points.factors[:, self._eliminated_entry].copy()
         out = np.empty((len(points), layout.size))
         out[:, plan.kept] = given
@@ -365,16 +402,4 @@ class Batch:
 
         over_range(some, len(streams))
         out[:, layout.fixed] += engine.stats.offset
-        return out
-
-    def _draws_one_by_one(self, points: Points, rng: np.random.Generator) -> FloatArray:
-        out = np.empty((len(points), self.engine.stats.layout.size))
-        streams = rng.spawn(len(points))
-        widths = self.engine.stats.layout.widths
-
-        def some(first: int, last: int) -> None:
-            for p in range(first, last):
-                out[p] = self.engine.draw(points.one(p, widths), streams[p], 1)[0]
-
-        over_range(some, len(points))
         return out

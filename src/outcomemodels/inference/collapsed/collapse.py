@@ -36,10 +36,13 @@ class Variances:
     factors : tuple of array, dims (column, column)
         Lower Cholesky factor of the covariance of each block.
     noise : array, dims (noise level,)
+    rows : float, optional
+        SD of the rows' own effects, when they are part of the rows' variance (``aside``).
     """
 
     factors: tuple[FloatArray, ...]
     noise: FloatArray
+    rows: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +102,7 @@ class Collapsed:
 
         plan, stats = self.plan, self.stats
         m = len(plan.kept)
-        v = stats.variances(at.noise)
+        v = stats.variances(at.noise, at.rows)
         if not (v > 0).all() or not np.isfinite(v).all():
             nothing = np.zeros(0)
             return Factored(-np.inf, nothing, nothing, nothing, nothing, nothing, v)
@@ -149,14 +152,15 @@ class Collapsed:
     def gradient(self, at: Variances) -> tuple[float, list[FloatArray], FloatArray]:
         """Log density; per block E[sum_j z_j z_j'] - J I, dims (column, column); and d/d log noise.
 
-        The derivative along any change dL of a block's factor is tr(L^-1 dL S) with S the matrix given.
+        The derivative along any change dL of a block's factor is tr(L^-1 dL S) with S the matrix given. When rows have
+        effects of their own, d/d log of their SD comes as one more matrix, dims (1, 1).
         """
         from outcomemodels.inference.collapsed.kernels import covariances
 
         f = self.factor(at)
         stats, plan, layout = self.stats, self.plan, self.stats.layout
         if not np.isfinite(f.log_density):
-            return -np.inf, [np.zeros((q, q)) for q in layout.widths], np.zeros(len(at.noise))
+            return -np.inf, [], np.zeros(len(at.noise))
         m = len(plan.kept)
         Cz = self._kept_covariance(f)
         Cu = self.unwhiten_both(Cz, at)
@@ -180,7 +184,7 @@ class Collapsed:
                     else:
                         S[a, b] += Cz[place[where[:, a]], place[where[:, b]]].sum()
             shares.append(S)
-        if self.noise_is_scale:
+        if self.noise_is_scale and at.rows is None:
             fixed = plan.kept >= layout.fixed.start
             others = float((np.diag(Cz) + f.mean**2)[fixed].sum()) - int(fixed.sum())
             return (
@@ -205,6 +209,9 @@ class Collapsed:
         noise = np.bincount(stats.noise, weights=by_class, minlength=len(at.noise))
         with np.errstate(divide="ignore", invalid="ignore"):
             inside = np.where(stats.degrees > 0, -stats.degrees + stats.within / at.noise**2, 0.0)
+        if at.rows is not None:
+            own = at.rows**2 / f.variances
+            shares.append(np.array([[float((own * (squares / f.variances - stats.n)).sum())]]))
         return f.log_density, shares, noise + inside
 
     def draw(self, at: Variances, rng: np.random.Generator, size: int, factored: Factored | None = None) -> FloatArray:

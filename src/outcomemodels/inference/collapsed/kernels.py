@@ -22,6 +22,11 @@ def eliminate(D, B, d_at, b_at, size, met, met_at, group, width, factor_at, fact
     logdet = 0.0
     m = T.shape[0] - 1
     at = 0
+    most = 0
+    for c in range(len(size)):
+        if size[c] > 1:
+            most = max(most, met_at[c + 1] - met_at[c])
+    share = np.empty((most + 1, most + 1))
     for c in range(len(size)):
         s = size[c]
         k = met_at[c + 1] - met_at[c]
@@ -91,15 +96,28 @@ def eliminate(D, B, d_at, b_at, size, met, met_at, group, width, factor_at, fact
                             q[i, j] -= left * q[a, j]
                 for j in range(k + 1):
                     q[i, j] /= h[i, i]
-        for i in range(k + 1):
-            row = m if i == k else index[i]
+        if s > 1:
+            for i in range(k + 1):
+                share[i, : i + 1] = 0.0
             for a in range(s):
-                left = q[a, i]
-                if left != 0.0:
-                    for j in range(min(i + 1, k)):
-                        T[row, index[j]] -= left * q[a, j]
-                    if i == k:
-                        T[m, m] -= left * left
+                for i in range(k + 1):
+                    left = q[a, i]
+                    if left != 0.0:
+                        for j in range(i + 1):
+                            share[i, j] += left * q[a, j]
+        else:
+            share = share if k < len(share) else np.empty((k + 1, k + 1))
+            for i in range(k + 1):
+                left = q[0, i]
+                for j in range(i + 1):
+                    share[i, j] = left * q[0, j]
+        for i in range(k):
+            row = index[i]
+            for j in range(i + 1):
+                T[row, index[j]] -= share[i, j]
+        for j in range(k):
+            T[m, index[j]] -= share[k, j]
+        T[m, m] -= share[k, k]
         at += s
     return logdet
 
@@ -124,6 +142,23 @@ def solve_back(d_at, b_at, size, met, met_at, H, Q, kept, noise, out):
                 total -= h[j, i] * out[at + j]
             out[at + i] = total / h[i, i]
         at += s
+
+
+@njit(cache=True, nogil=True)
+def draw_clusters(d_at, b_at, size, met, met_at, H, Q, kept, group, width, factor_at, factors, effects):
+    """Effects of the clusters in natural units given kept variables, dims (draw, variable).
+
+    ``effects`` holds standard normals and is overwritten.
+    """
+    for d in range(len(effects)):
+        z = effects[d]
+        solve_back(d_at, b_at, size, met, met_at, H, Q, kept[d], z, z)
+        for v in range(len(z) - 1, -1, -1):
+            g, w, f = group[v], width[v], factor_at[v]
+            total = 0.0
+            for a in range(g + 1):
+                total += factors[f + g * w + a] * z[v - g + a]
+            z[v] = total
 
 
 @njit(cache=True, nogil=True)

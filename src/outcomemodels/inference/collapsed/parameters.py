@@ -95,9 +95,17 @@ class Parameters:
     Parameters
     ----------
     structure : LinearStructure
+    aside : int, optional
+        Block whose effects are part of the rows' variance (``aside``); the engine then does not hold it.
     """
 
     structure: LinearStructure
+    aside: int | None = None
+
+    @cached_property
+    def held(self) -> tuple[int, ...]:
+        """Blocks that the engine holds, in its order."""
+        return tuple(k for k in range(len(self.structure.blocks)) if k != self.aside)
 
     @cached_property
     def coordinates(self) -> tuple[Coordinate, ...]:
@@ -163,19 +171,21 @@ class Parameters:
         sds, partial, noise = self.naturals(etas)
         n = len(noise)
         factors = [
-            (s[:, :, None] * correlation_factor(p, s.shape[1])).reshape(n, -1)
-            for s, p in zip(sds, partial, strict=True)
+            (sds[k][:, :, None] * correlation_factor(partial[k], sds[k].shape[1])).reshape(n, -1) for k in self.held
         ]
-        return Points(np.concatenate([np.zeros((n, 0)), *factors], axis=1), noise)
+        rows = None if self.aside is None else sds[self.aside][:, 0]
+        return Points(np.concatenate([np.zeros((n, 0)), *factors], axis=1), noise, rows)
 
     def variances(self, eta: FloatArray) -> Variances:
         """One point of the variance parameters."""
-        return self.points(np.asarray(eta)[None, :]).one(0, tuple(len(b.columns) for b in self.structure.blocks))
+        return self.points(np.asarray(eta)[None, :]).one(
+            0, tuple(len(self.structure.blocks[k].columns) for k in self.held)
+        )
 
     def log_posteriors(self, batch: Batch, etas: FloatArray, draws: FloatArray | None = None) -> FloatArray:
         """Log posterior densities on the whitened scale, up to a constant; dims (point, coordinate) to (point,).
 
-        ``draws``, standard normals, dims (point, copy, kept), become draws of the kept variables; see
+        ``draws``, standard normals, dims (point, copy, held), become draws of the variables held; see
         :meth:`Batch.evaluate`.
         """
         points = self.points(etas)
@@ -196,6 +206,8 @@ class Parameters:
         out = -np.array(eta, dtype=float)
         if not np.isfinite(value):
             return -np.inf, np.zeros(len(eta))
+        if self.aside is not None:
+            shares.insert(self.aside, shares.pop())
         corr = [correlation_factor(p, len(s)) for s, p in zip(sds, partial, strict=True)]
         for i, c in enumerate(self.coordinates):
             if c.kind == "noise":
@@ -223,13 +235,14 @@ class Parameters:
         on_diagonal = stats.rows == stats.columns
         weight, cross = np.zeros(layout.size), np.asarray(stats.cross.sum(axis=1)).reshape(-1)
         weight[stats.rows[on_diagonal]] = np.asarray(stats.gram.sum(axis=1)).reshape(-1)[on_diagonal]
-        intercepts = [k for k, block in enumerate(self.structure.blocks) if block.columns[0] == "1"]
+        intercepts = [j for j, k in enumerate(self.held) if self.structure.blocks[k].columns[0] == "1"]
         count, shift = max(float(stats.n.sum() + stats.degrees.sum()), 1.0), 0.0
         if intercepts:
             first = self._places(layout, intercepts[0], 0)
             count = float(weight[first].sum())
             shift = float(cross[first].sum()) / count
-        total = max(float(stats.square.sum() + stats.within.sum()) / count - shift**2, 1e-12)
+        within = 0.0 if self.aside is not None else float(stats.within.sum())
+        total = max(float(stats.square.sum() + within) / count - shift**2, 1e-12)
         left = total
         variance = [np.full(q, 0.01 * total) for q in layout.widths]
         for k, q in enumerate(layout.widths):
@@ -242,12 +255,19 @@ class Parameters:
                     left -= float(variance[k][a])
                 else:
                     variance[k][a] = 0.05 * total / max(float(weight[where].sum()) / count, 1e-12)
+        noise = max(left, 0.3 * total)
+        if self.aside is not None:
+            inside = float(stats.degrees.sum())
+            noise = float(stats.within.sum()) / inside if inside else 0.5 * noise
         out = np.zeros(len(self.coordinates))
         for i, c in enumerate(self.coordinates):
             if c.kind == "noise":
-                out[i] = normal_from_sd(c.prior, float(np.sqrt(max(left, 0.3 * total))))
+                out[i] = normal_from_sd(c.prior, float(np.sqrt(noise)))
+            elif c.kind == "sd" and c.index == self.aside:
+                out[i] = normal_from_sd(c.prior, float(np.sqrt(0.1 * total)))
             elif c.kind == "sd":
-                out[i] = normal_from_sd(c.prior, float(np.sqrt(variance[c.index][c.position])))
+                own = variance[self.held.index(c.index)][c.position]
+                out[i] = normal_from_sd(c.prior, float(np.sqrt(own)))
         return out
 
     def rough_curvature(self, engine: Collapsed, eta: FloatArray) -> FloatArray:
@@ -264,7 +284,7 @@ class Parameters:
                 out[i] += 2 * rows[c.index] * log_sd_slope(c.prior, float(eta[i]), float(noise[c.index])) ** 2
             elif c.kind == "sd":
                 sd = float(sds[c.index][c.position])
-                out[i] += 2 * stats.layout.levels[c.index] * log_sd_slope(c.prior, float(eta[i]), sd) ** 2
+                out[i] += 2 * len(self.structure.blocks[c.index].levels) * log_sd_slope(c.prior, float(eta[i]), sd) ** 2
         return out
 
     @staticmethod

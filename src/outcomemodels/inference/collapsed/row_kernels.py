@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 
@@ -25,3 +26,24 @@ def sum_columns(codes, left, a, right, weight, owner, total, seen):
         for b in range(right.shape[1]):
             into[b] += times * right[r, b]
         seen[codes[r], owner[r]] = True
+
+
+@njit(cache=True, nogil=True)
+def take_off(codes, values, effects, rest):
+    """Take a block's part off what is left of the outcome; dims effects (draw, level * column), rest (draw, row)."""
+    q = values.shape[1]
+    for d in range(rest.shape[0]):
+        for r in range(len(codes)):
+            for a in range(q):
+                rest[d, r] -= values[r, a] * effects[d, codes[r] * q + a]
+
+
+@njit(cache=True, nogil=True)
+def own_effects(rest, level, divisor, known, codes, sd, noise, out):
+    """Rows' own effects given what is left, dims (draw, level); ``out`` holds prior draws and is overwritten."""
+    for d in range(rest.shape[0]):
+        t2 = sd[d] ** 2
+        for r in range(len(level)):
+            v = noise[d, codes[r]] ** 2 / divisor[r] + known[r]
+            share = t2 / (t2 + v)
+            out[d, level[r]] = share * rest[d, r] + np.sqrt(1.0 - share) * out[d, level[r]]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from outcomemodels.inference.collapsed.aside import find_aside, with_own_effects, without
 from outcomemodels.inference.collapsed.batch import Batch, Points
 from outcomemodels.inference.collapsed.collapse import Collapsed
 from outcomemodels.inference.collapsed.diagnose import judge, report
@@ -27,7 +28,9 @@ BUDGET = 1.5e10
 POINTS = (640, 5120)
 """Fewest and most points of the variance parameters weighed in a round."""
 COPIES = 16
-"""Most draws of the kept variables made at each point while it is weighed."""
+"""Most draws of the held variables made at each point while it is weighed."""
+MEMORY = 2.5e8
+"""Bytes that such draws may take."""
 
 
 def sample_collapsed(
@@ -80,10 +83,12 @@ def sample_collapsed(
 def _sample(structure: LinearStructure, draws: int, seed: int, said: _Said, stats: Statistics | None) -> xr.DataTree:
     seeds = np.random.SeedSequence(seed).spawn(3)
     said("reducing rows to statistics")
-    reduced = statistics(structure) if stats is None else stats
-    engine = Collapsed.of(reduced, fixed_sds(structure))
+    aside = find_aside(structure) if stats is None else None
+    if stats is None:
+        stats = statistics(structure if aside is None else without(structure, aside))
+    engine = Collapsed.of(stats, fixed_sds(structure))
     batch = Batch(engine)
-    parameters = Parameters(structure)
+    parameters = Parameters(structure, aside)
     said("weighing the variance parameters")
     weighed, diagnostics = weigh(parameters, batch, _integer(seeds[0]), draws)
     said(f"drawing the effects ({diagnostics['method']}, k-hat {diagnostics['khat']})")
@@ -92,7 +97,8 @@ def _sample(structure: LinearStructure, draws: int, seed: int, said: _Said, stat
     chosen = resample(weighed.weights, per_chain * CHAINS, rng)
     variables = draw_variables(parameters, batch, weighed, chosen, np.random.default_rng(seeds[2]))
     diagnostics["seconds"] = said.seconds
-    diagnostics["eliminated"] = [reduced.layout.blocks[k] for k in engine.plan.eliminated]
+    diagnostics["eliminated"] = [stats.layout.blocks[k] for k in engine.plan.eliminated]
+    diagnostics["aside"] = None if aside is None else structure.blocks[aside].id
     tree = _tree(structure, parameters, weighed, chosen, variables, per_chain)
     tree.attrs = {
         "engine": "collapsed",
@@ -115,7 +121,9 @@ def weigh(parameters: Parameters, batch: Batch, seed: int, draws: int) -> tuple[
     As many points as draws are wanted, and some more, within ``POINTS`` and ``BUDGET``.
     """
     points = int(np.clip(min(BUDGET / max(batch.engine.plan.cost, 1.0), 1.25 * draws), *POINTS))
-    copies = min(COPIES, -(-2 * draws // points)) if batch.draws_kept else 0
+    copies = min(COPIES, -(-3 * draws // (2 * points)))
+    if 8.0 * points * copies * batch.held > MEMORY:
+        copies = 0
     weighed = sample_theta(parameters, batch, seed=seed, points=points, copies=copies)
     gates = judge(weighed)
     if gates.passed:
@@ -131,16 +139,27 @@ def draw_variables(
 ) -> FloatArray:
     """Exact draws of effects then coefficients, one for each chosen point; dims (draw, variable)."""
     points = parameters.points(weighed.points[chosen])
-    if not batch.draws_kept or not weighed.kept.size:
-        return batch.draws(points, rng)
+    held = _held_draws(batch, points, weighed, chosen, rng)
+    found = batch.draws(points, rng, held)
+    if parameters.aside is None:
+        return found
+    assert points.rows is not None
+    return with_own_effects(parameters.structure, parameters.aside, found, points.rows, points.noise, rng)
+
+
+def _held_draws(
+    batch: Batch, points: Points, weighed: ThetaSample, chosen: np.ndarray, rng: np.random.Generator
+) -> FloatArray | None:
+    """Draws made while the points were weighed, and new ones where a point was chosen more often than that."""
+    if not weighed.held.size:
+        return None
     before = _times_before(chosen)
-    at_hand = before < weighed.kept.shape[1]
-    kept = np.empty((len(chosen), weighed.kept.shape[2]))
-    kept[at_hand] = weighed.kept[chosen[at_hand], before[at_hand]]
+    at_hand = before < weighed.held.shape[1]
+    out = np.empty((len(chosen), weighed.held.shape[2]))
+    out[at_hand] = weighed.held[chosen[at_hand], before[at_hand]]
     if not at_hand.all():
-        rest = Points(points.factors[~at_hand], points.noise[~at_hand])
-        kept[~at_hand] = batch.kept_draws(rest, rng)
-    return batch.draws(points, rng, kept)
+        out[~at_hand] = batch.held_draws(points.take(~at_hand), rng)
+    return out
 
 
 def _times_before(chosen: np.ndarray) -> np.ndarray:
@@ -168,8 +187,9 @@ def _tree(
     unique, inverse = np.unique(chosen, return_inverse=True)
     all_sds, _, all_noise = parameters.naturals(weighed.points[unique])
     widths = layout.widths
+    held_widths = tuple(widths[k] for k in parameters.held)
     points = parameters.points(weighed.points[unique])
-    factors = [points.one(i, widths).factors for i in range(len(unique))] if max((*widths, 1)) > 1 else []
+    factors = [points.one(i, held_widths).factors for i in range(len(unique))] if max((*widths, 1)) > 1 else []
     data: dict[str, tuple[tuple[str, ...], FloatArray]] = {}
     coords: dict[str, Any] = {"chain": np.arange(CHAINS), "draw": np.arange(per_chain)}
 
@@ -193,7 +213,7 @@ def _tree(
         put(effect_name(block.id), (block.dim, columns), effects)
         if block.correlation is not None:
             coords[f"{columns}_bis"] = list(block.columns)
-            corr = np.stack([_correlation(each[k]) for each in factors])[inverse]
+            corr = np.stack([_correlation(each[parameters.held.index(k)]) for each in factors])[inverse]
             put(corr_name(block.id), (columns, f"{columns}_bis"), corr)
     noise = all_noise[inverse]
     if structure.noise_by:

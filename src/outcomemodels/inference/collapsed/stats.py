@@ -67,9 +67,10 @@ class Statistics:
     degrees: FloatArray
     within: FloatArray
 
-    def variances(self, noise: FloatArray) -> FloatArray:
-        """Variance of each class at the noise SDs, dims (class,)."""
-        return np.asarray(noise[self.noise] ** 2 / self.divisor + self.known)
+    def variances(self, noise: FloatArray, rows: float | None = None) -> FloatArray:
+        """Variance of each class at the noise SDs and at the SD of rows' own effects (``aside``), dims (class,)."""
+        own = 0.0 if rows is None else rows**2
+        return np.asarray(noise[self.noise] ** 2 / self.divisor + self.known + own)
 
 
 def statistics(structure: LinearStructure) -> Statistics:

@@ -103,8 +103,8 @@ class ThetaSample:
     log_evidence : float
     mode, covariance : arrays
         Of the whitened coordinates.
-    kept : array, dims (point, copy, kept)
-        Exact draws of the kept variables at each point, when they were wanted.
+    held : array, dims (point, copy, held)
+        Exact draws of the variables that :class:`Batch` holds at each point, when they were wanted.
     method : {"importance", "nuts", "fixed"}
     """
 
@@ -119,7 +119,7 @@ class ThetaSample:
     method: str = "importance"
     mode: FloatArray = field(default_factory=lambda: np.zeros(0))
     covariance: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
-    kept: FloatArray = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    held: FloatArray = field(default_factory=lambda: np.zeros((0, 0, 0)))
 
 
 def find_mode(parameters: Parameters, engine: Batch) -> tuple[FloatArray, FloatArray, int]:
@@ -242,7 +242,7 @@ def sample_theta(
     points : int
         Densities in each round; rounded to a power of two per scramble.
     copies : int
-        Draws of the kept variables to make at every point while its factor is at hand.
+        Draws of the variables held to make at every point while its factor is at hand.
     """
     batch = engine if isinstance(engine, Batch) else Batch(engine)
     d = len(parameters.coordinates)
@@ -251,7 +251,6 @@ def sample_theta(
         stage = Stage("no free variance parameters", 1, -np.inf, np.inf)
         return ThetaSample(np.zeros((1, 0)), np.ones(1), np.zeros(1, int), -np.inf, np.inf, (stage,), 1, value, "fixed")
 
-    m = len(batch.engine.plan.kept)
     noise = np.random.default_rng(np.random.SeedSequence((seed, 1)))
 
     def many(etas: FloatArray) -> FloatArray:
@@ -262,7 +261,7 @@ def sample_theta(
     components = [split_component(many, mode, hessian)]
     seeds = np.random.SeedSequence(seed)
     each = 1 << max(4, round(np.log2(points / SCRAMBLES)))
-    kept: list[FloatArray] = []
+    held: list[FloatArray] = []
     sets: list[FloatArray] = []
     densities: list[FloatArray] = []
     scramble: list[np.ndarray] = []
@@ -272,9 +271,9 @@ def sample_theta(
         component = components[-1]
         uniform = [qmc.Sobol(d + 1, rng=np.random.default_rng(c)).random(each) for c in seeds.spawn(SCRAMBLES)]
         placed = component.place(np.concatenate(uniform))
-        kept.append(noise.standard_normal((len(placed), copies, m)))
+        held.append(noise.standard_normal((len(placed), copies, batch.held)))
         sets.append(placed)
-        densities.append(parameters.log_posteriors(batch, placed, kept[-1]))
+        densities.append(parameters.log_posteriors(batch, placed, held[-1]))
         scramble.append(np.repeat(np.arange(SCRAMBLES), each))
         counts.append(len(placed))
         used += len(placed)
@@ -303,7 +302,7 @@ def sample_theta(
         log_evidence=evidence,
         mode=mode,
         covariance=spread,
-        kept=np.concatenate(kept),
+        held=np.concatenate(held),
     )
 
 
