@@ -21,7 +21,7 @@ from outcomemodels.testing import (
     parametrize_checks,
     worlds_for,
 )
-from outcomemodels.testing.calibration_checks import RANKS, ecdf_p_value
+from outcomemodels.testing.calibration_checks import LEAST_P, RANKS, ecdf_p_value
 from testing.wrong_plugins.protocol import BadName, NoUnits
 from testing.wrong_plugins.right import Right
 
@@ -162,3 +162,5 @@ def test_uniform_ranks_pass_and_others_do_not() -> None:
     narrow = (RANKS * rng.beta(0.5, 0.5, 100)).astype(int)
     assert ecdf_p_value(narrow) < 0.005
     assert ecdf_p_value((RANKS * rng.beta(1.5, 1.0, 200)).astype(int)) < 0.005
+    far = (RANKS * rng.beta(5.0, 1.0, 40)).astype(int)
+    assert ecdf_p_value(far, simulations=500) < LEAST_P / 100, "a threshold divided by many quantities can be passed"
