@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from outcomemodels.plugin import Design, Prior, Priors, Response
+from outcomemodels.plugin import Design, Prior, Priors
 from testing.wrong_plugins.right import Right
 
 
@@ -38,22 +37,6 @@ class ManyModes(Right):
         import pymc as pm
 
         return noise * abs(pm.Normal("turn", 0.0, 1.0, dims="side").prod()) ** (2 / 3)
-
-
-SEEN: WeakKeyDictionary[Response, float] = WeakKeyDictionary()
-"""What :class:`Remembers` remembers."""
-
-
-class Remembers(Right):
-    """Keeps a number from the fit in the memory of the process, where a saved fit does not find it."""
-
-    def more(self, design: Design) -> Any:
-        fitted = design.source.response
-        if fitted is None:
-            return 0.0
-        if not design.is_counterfactual:
-            SEEN[fitted] = 0.1 * design.scale.spread
-        return SEEN.get(fitted, 0.0)
 
 
 class SlowToBuild(Right):
