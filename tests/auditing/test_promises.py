@@ -116,10 +116,13 @@ def test_that_many_courses_are_enough() -> None:
     for seed in range(8):
         world = fair(500, seed=seed)
         step = step_of(judged(world, seed), "courses")
+        if step.amount is None:  # the clients there are differ too much: no number is promised
+            continue
         n = 2 * step.amount
         extra = {"treatment": np.repeat(["A", "B"], step.amount).astype(object), "problem": np.full(n, "P", object)}
         gate = judged(grown(world, extra), seed + 100).comparisons[0].gate("precise enough")
         ratios.append(gate.details["half_width"] / step.half_width_after)
+    assert len(ratios) >= 5
     assert 0.85 < np.mean(ratios) < 1.15, ratios
 
 
