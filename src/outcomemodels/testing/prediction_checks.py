@@ -38,7 +38,7 @@ def fitted_rows_reproduce_expected(subject: Subject) -> None:
     """Asking about the rows that were fitted gives the graph's ``expected``, draw by draw."""
     for case in subject.of_rows:
         drawn = case.probe.prior(6, seed=29)
-        for response, variable in _responses(case):
+        for response, variable in responses(case):
             found = predicted(case, case.probe.as_posterior(drawn), as_rows(case.design), response=response)
             fail_unless(
                 relative(found, drawn[variable]) < 1e-7,
@@ -61,7 +61,7 @@ def contrasts_are_the_graphs(subject: Subject) -> None:
         if any(np.shape(points[0][n]) != probe.shape(n) for n in through):
             continue  # combinations that were observed are not those of the other treatment
         graph = np.stack([probe.expected(p, through=through) for p in points]).reshape(6, len(probe.expectations), -1)
-        for k, (response, variable) in enumerate(_responses(case)):
+        for k, (response, variable) in enumerate(responses(case)):
             there, here = (predicted(case, posterior, as_rows(d), response=response) for d in (other, case.design))
             looked += 1
             off = np.max(np.abs((there - here) - (graph[:, k] - drawn[variable])))
@@ -136,7 +136,7 @@ def refused_levels_are_refused(subject: Subject) -> None:
                 posterior, base = _prior_posterior(case)
                 looked += 1
                 try:
-                    predicted(case, posterior, [{**base, factor.name: NEW}], response=_responses(case)[0][0])
+                    predicted(case, posterior, [{**base, factor.name: NEW}], response=responses(case)[0][0])
                 except QuestionError as refusal:
                     fail_unless(refusal.facet in (None, facet), f"the refusal names {refusal.facet}, not {facet}")
                 else:
@@ -148,7 +148,7 @@ def refused_levels_are_refused(subject: Subject) -> None:
 # -- parts -------------------------------------------------------------------------------------------------------
 
 
-def _responses(case: Case) -> list[tuple[str, str]]:
+def responses(case: Case) -> list[tuple[str, str]]:
     """Each response by name ("" for the only one) and its variable in the graph."""
     return [(v.removeprefix(EXPECTED).removeprefix("_"), v) for v in case.probe.expectations]
 
@@ -158,7 +158,7 @@ def _drawn_groupings(subject: Subject) -> list[tuple[Case, Factor, str]]:
     return [
         (case, factor, response)
         for case in subject.of_rows
-        for response, _ in _responses(case)
+        for response, _ in responses(case)
         for factor in case.design.factors.values()
         if factor.facet in drawn and len(factor.levels) >= 3
     ]

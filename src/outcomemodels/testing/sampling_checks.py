@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,7 +16,7 @@ from outcomemodels.fitted import Fit
 from outcomemodels.inference.settings import Engine, Settings
 from outcomemodels.plugin import Facet
 from outcomemodels.posterior import validate
-from outcomemodels.testing.prediction_checks import predicted
+from outcomemodels.testing.prediction_checks import predicted, responses
 from outcomemodels.testing.results import NotApplicableError
 from outcomemodels.testing.subject import Case, Subject, fail_unless
 from outcomemodels.testing.variants import as_rows, shifted_codes
@@ -87,17 +88,22 @@ def new_is_wider_than_unknown(subject: Subject) -> None:
     from outcomemodels.design import NEW
 
     looked = 0
-    base = as_rows(case.design)[0]
-    for factor in case.design.factors.values():
+    rows = as_rows(case.design)
+    bases = [rows[0], *(max(rows, key=lambda r: abs(r[n])) for n in case.design.numbers)]  # with slopes, not at week 0
+    for factor, (response, _) in product(case.design.factors.values(), responses(case)):
         if factor.facet not in drawn or len(factor.levels) < 4:
             continue
-        levels = predicted(case, fit.posterior, [{**base, factor.name: v} for v in factor.levels])
-        if np.ptp(levels, axis=1).max() == 0:
+        for base in bases:
+            asked = [{**base, factor.name: v} for v in factor.levels]
+            levels = predicted(case, fit.posterior, asked, response=response)
+            if np.ptp(levels, axis=1).max() > 0:
+                break
+        else:
             continue
         looked += 1
-        new = np.stack(
-            [predicted(case, fit.posterior, [{**base, factor.name: NEW}], seed=100 + i)[:, 0] for i in range(REPEATS)]
-        )
+        one = [{**base, factor.name: NEW}]
+        drawings = [predicted(case, fit.posterior, one, seed=100 + i, response=response) for i in range(REPEATS)]
+        new = np.stack([each[:, 0] for each in drawings])
         centre = levels.mean(axis=1)
         wide, narrow = float(np.mean((new - centre) ** 2)), float(np.mean(levels.var(axis=1)))
         fail_unless(
@@ -128,10 +134,11 @@ def saved_fit_answers_alike(subject: Subject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         again = load_fit(fit.save(Path(folder) / "fit.nc"), model=subject.model)
         rows = as_rows(case.design)[:20]
-        before = predicted(case, fit.posterior, rows)
+        names = [name for name, _ in responses(case)]
+        before = [predicted(case, fit.posterior, rows, response=name) for name in names]
         loaded = Case(case.model, case.world)
         vars(loaded).update(design=again.design, priors=again.priors)
-        after = predicted(loaded, again.posterior, rows)
+        after = [predicted(loaded, again.posterior, rows, response=name) for name in names]
         fail_unless(bool(np.array_equal(before, after)), "a loaded fit predicts otherwise than the one that was saved")
         if case.design.of_facet(Facet.TREATMENT):
             question = Question()
