@@ -17,9 +17,11 @@ from outcomemodels.benchmarking.entrants import SCRIPTS, Entrant
 from outcomemodels.benchmarking.environments import prepare
 from outcomemodels.benchmarking.execute import Settings, execute, write_problem
 from outcomemodels.benchmarking.reference import Reference, pool
-from outcomemodels.errors import FitError
+from outcomemodels.errors import FitError, SpecError
 
 FIRST_SEED = 1
+WORDS = {"noncentred", "centred", "low_rank", "own_rows"}
+"""Of which a parametrisation is made, joined by "+"."""
 
 
 def make_reference(
@@ -38,9 +40,16 @@ def make_reference(
 
     Raises
     ------
+    SpecError
+        For a parametrisation there is none of.
     FitError
         If a piece does not end well.
     """
+    unknown = set(parametrisation.split("+")) - WORDS
+    if unknown:
+        raise SpecError(
+            f"no parametrisation {sorted(unknown)[0]!r}", accepted=", ".join(sorted(WORDS)), mend="join words by +"
+        )
     folder = cache / "problems" / case.name
     write_problem(case.problem(), folder)
     ready = prepare(Entrant("reference", SCRIPTS / "nutpie_rows.py", here=True), cache)
@@ -93,6 +102,6 @@ def pool_pieces(case: str, folder: Path, found: list[Path]) -> Reference:
         "divergences": divergences,
         "versions": notes[0]["versions"],
         "date": datetime.now(UTC).date().isoformat(),
-        "again": f"outcomemodels bench reference {case}",
+        "again": f"outcomemodels bench reference {case} --parametrisation {notes[0]['option']} --out {case}.json",
     }
     return pool(case, cut, made, [*words["variance"], *words["fixed"]])

@@ -1,4 +1,8 @@
-"""nutpie on the rows: centred or non-centred, diagonal or low-rank mass matrix."""
+"""nutpie on the rows: centred or non-centred, diagonal or low-rank mass matrix.
+
+Options are words joined by "+": ``centred``, ``noncentred``, ``low_rank``, and ``own_rows`` (effects of one row each are
+integrated out). Without ``noncentred`` the graph is centred.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,14 @@ import pymc_graph
 
 problem, settings = bench_io.start()
 begin = perf_counter()
-model = pymc_graph.build(problem, centred=settings.option != "noncentred")
-compiled = nutpie.compile_pymc_model(model, var_names=pymc_graph.kept(problem))
+words = settings.option.split("+")
+own_rows = "own_rows" in words
+model = pymc_graph.build(problem, centred="noncentred" not in words, own_rows=own_rows)
+compiled = nutpie.compile_pymc_model(model, var_names=pymc_graph.kept(problem, own_rows))
 compile_s = perf_counter() - begin
 
 begin = perf_counter()
-extra = {"adaptation": "low_rank"} if settings.option == "low_rank" else {}
+extra = {"adaptation": "low_rank"} if "low_rank" in words else {}
 tree = nutpie.sample(
     compiled,
     draws=settings.draws,

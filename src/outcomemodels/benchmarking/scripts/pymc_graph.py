@@ -24,8 +24,17 @@ def half(name, prior):
             raise ValueError(f"no such prior here: {other}")
 
 
-def build(problem, centred):
-    """Graph with variables beta, sd0 …, corr0 …, effect0 … and noise."""
+def has_own_rows(problem, block):
+    """Whether a block has one row a level and nothing but ones, so that it only adds to the rows' variance."""
+    several = len(block["columns"]) > 1 or (block["values"] != 1).any() or problem.family != "gaussian"
+    return not several and np.bincount(block["codes"]).max() <= 1
+
+
+def build(problem, centred, own_rows=False):
+    """Graph with variables beta, sd0 …, corr0 …, effect0 … and noise.
+
+    With ``own_rows``, effects of one row each are integrated out: their variance is added to the rows'.
+    """
     with pm.Model() as model:
         linear = pt.zeros(len(problem.y))
         if problem.columns:
@@ -39,13 +48,17 @@ def build(problem, centred):
                 ]
                 beta = pm.Deterministic("beta", pt.stack(parts))
             linear = linear + pt.dot(problem.X, beta)
+        added = 0.0
         for k, block in enumerate(problem.blocks):
+            if own_rows and has_own_rows(problem, block):
+                added = added + pm.Deterministic(f"sd{k}", pt.stack([half(f"sd{k}_0", block["sds"][0])]))[0] ** 2
+                continue
             effects = _effects(k, block, centred)
             linear = linear + (effects[block["codes"]] * block["values"]).sum(axis=1)
         if problem.family == "binomial":
             pm.Binomial("y", n=problem.n.astype(int), logit_p=linear, observed=np.rint(problem.y).astype(int))
         else:
-            _gaussian(problem, linear)
+            _gaussian(problem, linear, added)
     return model
 
 
@@ -72,7 +85,7 @@ def _effects(k, block, centred):
     return pm.Deterministic(f"effect{k}", z * sds[None, :])
 
 
-def _gaussian(problem, linear):
+def _gaussian(problem, linear, added=0.0):
     noise = pm.Deterministic("noise", pt.stack([half(f"noise_{g}", p) for g, p in enumerate(problem.noise)]))
     one = len(problem.noise) == 1
     sd = noise[0] if one else noise[problem.noise_codes]
@@ -83,7 +96,7 @@ def _gaussian(problem, linear):
         variance = variance / problem.n
     if hasattr(problem, "known_variance"):
         variance = variance + problem.known_variance
-    pm.Normal("y", linear, pt.sqrt(variance), observed=problem.y)
+    pm.Normal("y", linear, pt.sqrt(variance + added), observed=problem.y)
     if problem.kind == "cells":
         degrees = problem.n - 1
         squares = np.nan_to_num(degrees * problem.sd**2)
@@ -91,11 +104,11 @@ def _gaussian(problem, linear):
         pm.Potential("within", (-degrees * pt.log(per_row) - squares / (2 * per_row**2)).sum())
 
 
-def kept(problem):
+def kept(problem, own_rows=False):
     """Names of the variables that are compared."""
     names = ["beta"] if problem.columns else []
     for k, block in enumerate(problem.blocks):
-        names += [f"sd{k}", f"effect{k}"]
+        names += [f"sd{k}"] if own_rows and has_own_rows(problem, block) else [f"sd{k}", f"effect{k}"]
         if block["correlation"] is not None and len(block["columns"]) > 1:
             names.append(f"corr{k}")
     return [*names, *(["noise"] if problem.noise else [])]
