@@ -20,7 +20,7 @@ from outcomemodels.benchmarking.reference import Reference, pool
 from outcomemodels.errors import FitError, SpecError
 
 FIRST_SEED = 1
-WORDS = {"noncentred", "centred", "low_rank", "own_rows"}
+WORDS = {"whitened", "noncentred", "centred", "low_rank", "own_rows"}
 """Of which a parametrisation is made, joined by "+"."""
 
 
@@ -52,7 +52,8 @@ def make_reference(
         )
     folder = cache / "problems" / case.name
     write_problem(case.problem(), folder)
-    ready = prepare(Entrant("reference", SCRIPTS / "nutpie_rows.py", here=True), cache)
+    script = "nutpie_whitened.py" if parametrisation == "whitened" else "nutpie_rows.py"
+    ready = prepare(Entrant("reference", SCRIPTS / script, here=True), cache)
     kept = cache / "pieces" / case.name
     found: list[Path] = sorted(kept.glob("*/draws.npz"))
     made = pool_pieces(case.name, folder, found) if found else None
@@ -95,7 +96,7 @@ def pool_pieces(case: str, folder: Path, found: list[Path]) -> Reference:
     cut = [{name: values[:, :shortest] for name, values in p.items()} for p in pieces]
     divergences = sum(int(n["note"].split()[0]) for n in notes if "divergences" in n.get("note", ""))
     made = {
-        "by": "NUTS on the rows, by nutpie",
+        "by": "NUTS on the rows, every effect explicit, by nutpie",
         "runs": [path.parent.name for path in found],
         "chains": sum(next(iter(p.values())).shape[0] for p in cut),
         "draws_a_chain": shortest,

@@ -158,15 +158,16 @@ def _write(out: Path) -> str:
 
 
 @bench.command(
-    epilog="\b\nExample:\n  outcomemodels bench reference sleepstudy --parametrisation noncentred --out sleepstudy.json\n\n"
+    epilog="\b\nExample:\n  outcomemodels bench reference sleepstudy --out sleepstudy.json\n\n"
     "Pieces with new seeds are added until every variance parameter and fixed column has 10,000 effective draws."
 )
 @click.argument("case")
 @click.option(
     "--parametrisation",
-    default="low_rank",
+    default="whitened",
     show_default=True,
-    help="Words joined by +: noncentred, centred, low_rank, own_rows (effects of one row each are integrated out).",
+    help="whitened (a fixed linear change of variables first), or words joined by +: noncentred, centred, low_rank, "
+    "own_rows (effects of one row each are integrated out).",
 )
 @click.option("--draws", default=8000, show_default=True, help="Draws a chain in each piece.")
 @click.option("--tune", default=1000, show_default=True, help="Tuning draws a chain.")

@@ -1,0 +1,354 @@
+"""NUTS (nutpie) on the rows with every effect explicit, after a fixed linear change of variables.
+
+Nothing is integrated out and nothing of the library is used: the density is that of the rows, written here by hand.
+Coefficients and effects are moved and scaled by the mean and the Cholesky factor that they would have at one point of the
+SDs, found by pilot runs; a fixed linear map changes no posterior, and it takes away the correlations that make plain NUTS
+slow (the intercept with the means of the effects). Blocks whose SD may be near zero are written as SD times standard
+effects, the others as they are.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from time import perf_counter
+
+import bench_io
+import nutpie
+import numpy as np
+from scipy import linalg, sparse, special
+
+CENTRED_SHARE = 0.6
+"""Least share of a block's prior variance that the data must take away for it to be left as it is."""
+
+
+class Density:
+    """Log density of (transformed SDs and correlations, coefficients and effects) and its gradient."""
+
+    def __init__(self, problem):
+        p = self.p = problem
+        self.n, self.columns = len(p.y), len(p.columns)
+        parts, self.at = [sparse.csr_array(p.X.reshape(self.n, self.columns))], [self.columns]
+        for block in p.blocks:
+            q = len(block["columns"])
+            rows = np.repeat(np.arange(self.n), q)
+            cols = (block["codes"][:, None] * q + np.arange(q)).reshape(-1)
+            shape = (self.n, block["levels"] * q)
+            parts.append(sparse.csr_array((block["values"].reshape(-1), (rows, cols)), shape=shape))
+            self.at.append(self.at[-1] + shape[1])
+        self.Z = sparse.csr_array(sparse.hstack(parts, format="csr"))
+        self.Zt = sparse.csr_array(self.Z.T)
+        self.mean = np.array([c["mean"] for c in p.column_priors])
+        self.sd = np.array([c["sd"] for c in p.column_priors])
+        self.priors = [s for b in p.blocks for s in b["sds"]] + list(p.noise)
+        self.first = np.concatenate([[0], np.cumsum([len(b["columns"]) for b in p.blocks])]).astype(int)
+        self.pairs = [k for k, b in enumerate(p.blocks) if b["correlation"] is not None and len(b["columns"]) > 1]
+        self.codes = p.noise_codes if len(p.noise) > 1 else np.zeros(self.n, int)
+        weight = p.weight if hasattr(p, "weight") else 1.0
+        self.divisor = np.ones(self.n) * weight * (p.n if p.kind == "cells" else 1.0)
+        self.known = p.known_variance if hasattr(p, "known_variance") else 0.0
+        degrees = p.n - 1 if p.kind == "cells" else np.zeros(self.n)
+        squares = np.nan_to_num(degrees * p.sd**2) if p.kind == "cells" else np.zeros(self.n)
+        g = len(p.noise)
+        self.degrees, self.squares = (np.bincount(self.codes, weights=x, minlength=g) for x in (degrees, squares))
+        self.size = len(self.priors) + len(self.pairs)
+        self.centred = [True] * len(p.blocks)
+
+    def factors(self, t):
+        """Lower factor of each block's covariance."""
+        out = []
+        for k, block in enumerate(self.p.blocks):
+            L = np.diag(np.exp(t[self.first[k] : self.first[k + 1]]))
+            if k in self.pairs:
+                rho, s = np.tanh(t[len(self.priors) + self.pairs.index(k)]), L[1, 1]
+                L[1] = rho * s, np.sqrt(1 - rho**2) * s
+            out.append(L)
+        return out
+
+    def block(self, k):
+        return slice(self.at[k], self.at[k + 1])
+
+    def effects(self, t, a):
+        """Coefficients and effects in natural units."""
+        u = a.copy()
+        for k, L in enumerate(self.factors(t)):
+            if not self.centred[k]:
+                u[self.block(k)] = (a[self.block(k)].reshape(-1, len(L)) @ L.T).reshape(-1)
+        return u
+
+    def variance(self, t):
+        noise = np.exp(t[self.first[-1] : len(self.priors)])
+        return noise, noise[self.codes] ** 2 / self.divisor + self.known
+
+    def __call__(self, t, a):
+        value, dt, da = 0.0, np.zeros(self.size), np.zeros(len(a))
+        for i, prior in enumerate(self.priors):
+            x, slope = log_prior(prior, np.exp(t[i]))
+            value += x + t[i]
+            dt[i] += slope * np.exp(t[i]) + 1
+        u, L = self.effects(t, a), self.factors(t)
+        noise, v = self.variance(t)
+        r = self.p.y - self.Z @ u
+        value -= 0.5 * (np.log(v).sum() + (r**2 / v).sum())
+        g = self.Zt @ (r / v)
+        per_row = (r**2 / v - 1) * (v - self.known) / v
+        within = self.squares / noise**2
+        value -= float((self.degrees * np.log(noise) + within / 2).sum())
+        dt[self.first[-1] : len(self.priors)] += (
+            np.bincount(self.codes, weights=per_row, minlength=len(noise)) - self.degrees + within
+        )
+        z = (a[: self.columns] - self.mean) / self.sd
+        value -= 0.5 * float(z @ z)
+        da[: self.columns] = g[: self.columns] - z / self.sd
+        for k, F in enumerate(L):
+            here, q = self.block(k), len(F)
+            if self.centred[k]:
+                z = (
+                    linalg.solve_triangular(F, a[here].reshape(-1, q).T, lower=True).T
+                    if q > 1
+                    else (a[here].reshape(-1, 1) / F[0, 0])
+                )
+                value -= 0.5 * float((z**2).sum()) + len(z) * float(np.log(np.diag(F)).sum())
+                back = linalg.solve_triangular(F, z.T, lower=True, trans=1).T if q > 1 else z / F[0, 0]
+                da[here] = g[here] - back.reshape(-1)
+                dF = linalg.solve_triangular(F, z.T @ z - len(z) * np.eye(q), lower=True, trans=1)
+            else:
+                z, gu = a[here].reshape(-1, q), g[here].reshape(-1, q)
+                value -= 0.5 * float((z**2).sum())
+                da[here] = (gu @ F).reshape(-1) - a[here]
+                dF = gu.T @ z
+            at = self.first[k]
+            dt[at : at + q] += (dF * F).sum(axis=1)
+            if k in self.pairs:
+                i = len(self.priors) + self.pairs.index(k)
+                rho, s = np.tanh(t[i]), np.exp(t[at + 1])
+                away = 1 - rho**2
+                dt[i] += s * away * (dF[1, 0] - dF[1, 1] * rho / np.sqrt(away))
+                eta = self.p.blocks[k]["correlation"]
+                value += eta * np.log(away)
+                dt[i] -= 2 * eta * rho
+        return value, dt, da
+
+
+def log_prior(prior, x):
+    """Log density of an SD, up to a constant, and its derivative."""
+    match prior["prior"]:
+        case "half_normal":
+            return -0.5 * (x / prior["scale"]) ** 2, -x / prior["scale"] ** 2
+        case "half_student_t":
+            df, s = prior["df"], prior["scale"]
+            return -0.5 * (df + 1) * np.log1p(x**2 / (df * s**2)), -(df + 1) * x / (df * s**2 + x**2)
+        case "exponential":
+            return -prior["rate"] * x, -prior["rate"]
+        case "pc":
+            rate = -np.log(prior["tail"]) / prior["upper"]
+            return -rate * x, -rate
+        case other:
+            raise ValueError(f"no such prior here: {other}")
+
+
+class Whitened:
+    """The density in coordinates in which it is nearly a standard normal."""
+
+    def __init__(self, density, centre, scale):
+        d = self.density = density
+        self.centre, self.scale = centre, scale
+        J = sparse.block_diag(
+            [sparse.eye_array(d.columns)]
+            + [
+                sparse.eye_array(b["levels"] * len(F))
+                if d.centred[k]
+                else sparse.kron(sparse.eye_array(b["levels"]), F)
+                for k, (b, F) in enumerate(zip(d.p.blocks, d.factors(centre), strict=True))
+            ],
+            format="csr",
+        )
+        _, v = d.variance(centre)
+        ZJ = sparse.csr_array(d.Z @ J)
+        prior = [sparse.diags_array(1 / d.sd**2)]
+        for k, (b, F) in enumerate(zip(d.p.blocks, d.factors(centre), strict=True)):
+            inverse = np.linalg.inv(F @ F.T) if d.centred[k] else np.eye(len(F))
+            prior.append(sparse.kron(sparse.eye_array(b["levels"]), inverse))
+        P = sparse.csr_array(ZJ.T @ sparse.diags_array(1 / v) @ ZJ + sparse.block_diag(prior, format="csr"))
+        right = ZJ.T @ (d.p.y / v)
+        right[: d.columns] += d.mean / d.sd**2
+        single = [k for k, b in enumerate(d.p.blocks) if len(b["columns"]) == 1]
+        big = max(single, key=lambda k: d.p.blocks[k]["levels"], default=None)
+        self.inside = np.arange(d.at[big], d.at[big + 1]) if big is not None else np.zeros(0, int)
+        self.rest = np.setdiff1d(np.arange(d.at[-1]), self.inside)
+        self.D = P.diagonal()[self.inside]
+        self.B = sparse.csr_array(P[self.rest][:, self.inside])
+        self.Bt = sparse.csr_array(self.B.T)
+        S = (P[self.rest][:, self.rest] - self.B @ sparse.diags_array(1 / self.D) @ self.Bt).toarray()
+        self.root = np.ascontiguousarray(linalg.cholesky(S, lower=True))
+        half = right[self.rest] - self.B @ (right[self.inside] / self.D)
+        self.mean = np.empty(d.at[-1])
+        self.mean[self.rest] = linalg.cho_solve((self.root, True), half)
+        self.mean[self.inside] = (right[self.inside] - self.Bt @ self.mean[self.rest]) / self.D
+        own = np.zeros(d.at[-1])
+        inverse = linalg.solve_triangular(self.root, np.eye(len(S)), lower=True)
+        own[self.rest] = (inverse**2).sum(axis=0)
+        coupling = sparse.diags_array(1 / self.D) @ (self.Bt @ inverse.T)
+        own[self.inside] = 1 / self.D + (coupling**2).sum(axis=1)
+        self.variances = own
+        self.size = d.size + d.at[-1]
+
+    def place(self, x):
+        d = self.density
+        t = self.centre + self.scale * x[: d.size]
+        e = x[d.size :]
+        a = np.empty(len(e))
+        rest = linalg.solve_triangular(self.root, e[self.rest], lower=True, trans=1, check_finite=False)
+        a[self.rest] = rest
+        a[self.inside] = e[self.inside] / np.sqrt(self.D) - (self.Bt @ rest) / self.D
+        return t, a + self.mean
+
+    def __call__(self, x):
+        d = self.density
+        t, a = self.place(x)
+        if not (np.abs(t) < 50).all():
+            return -np.inf, np.zeros(len(x))
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, dt, da = d(t, a)
+        g = np.empty(d.at[-1])
+        own = da[self.inside]
+        g[self.inside] = own / np.sqrt(self.D)
+        g[self.rest] = linalg.solve_triangular(
+            self.root, da[self.rest] - self.B @ (own / self.D), lower=True, check_finite=False
+        )
+        return float(value), np.concatenate([self.scale * dt, g])
+
+
+def sample(target, draws, tune, seed, accept, shown):
+    """One chain; SDs, correlations and the shown effects, dims (draw, quantity), and divergences."""
+    d = target.density
+
+    def make_logp():
+        def logp(x):
+            value, slope = target(x)
+            return (value, slope) if np.isfinite(value) else (-1e300, np.zeros(len(x)))
+
+        return logp
+
+    def make_expand(*_):
+        def expand(x):
+            t, a = target.place(np.asarray(x))
+            return {"out": np.concatenate([t, d.effects(t, a)[shown]])}
+
+        return expand
+
+    compiled = nutpie.compiled_pyfunc.from_pyfunc(
+        ndim=target.size,
+        make_logp_fn=make_logp,
+        make_expand_fn=make_expand,
+        expanded_dtypes=[np.dtype("float64")],
+        expanded_shapes=[(d.size + len(shown),)],
+        expanded_names=["out"],
+    )
+    tree = nutpie.sample(
+        compiled, draws=draws, tune=tune, chains=1, cores=1, seed=seed, target_accept=accept, progress_bar=False
+    )
+    steps = float(tree["sample_stats"]["n_steps"].values.mean()) if "n_steps" in tree["sample_stats"] else float("nan")
+    return tree["posterior"]["out"].values[0], int(tree["sample_stats"]["diverging"].values.sum()), steps
+
+
+def run(words):
+    target, draws, tune, seed, accept, shown = words
+    return sample(target, draws, tune, seed, accept, shown)
+
+
+def prepare(problem, seed):
+    """The density in good coordinates: pilot runs find where the SDs are and how each block is best written."""
+    density = Density(problem)
+    spread = float(np.std(problem.y))
+    centre = np.full(density.size, np.log(0.2 * spread))
+    centre[density.first[-1] : len(density.priors)] = np.log(0.7 * spread)
+    if problem.kind == "cells" and density.degrees.sum():
+        centre[density.first[-1] : len(density.priors)] = 0.5 * np.log(density.squares / density.degrees)
+    for k, block in enumerate(problem.blocks):
+        for a in range(len(block["columns"])):
+            size = np.sqrt((block["values"][:, a] ** 2).mean())
+            centre[density.first[k] + a] -= np.log(max(size, 1e-12))
+    centre[len(density.priors) :] = 0.0
+    scale = np.full(density.size, 0.3)
+    for round_, (tune, draws) in enumerate(((300, 100), (300, 300))):
+        found, _, _ = sample(Whitened(density, centre, scale), draws, tune, seed + round_, 0.8, np.zeros(0, int))
+        t = found[:, : density.size]
+        centre, scale = t.mean(axis=0), np.maximum(t.std(axis=0), 1e-4)
+        variances = Whitened(density, centre, scale).variances
+        for k, F in enumerate(density.factors(centre)):
+            natural = density.centred[k]
+            prior = np.tile(np.diag(F @ F.T), problem.blocks[k]["levels"]) if natural else 1.0
+            share = 1 - float((variances[density.block(k)] / prior).mean())
+            sure = float(scale[density.first[k] : density.first[k + 1]].max()) < 0.35
+            density.centred[k] = share > CENTRED_SHARE and sure
+    return Whitened(density, centre, scale)
+
+
+def named(problem, density, out):
+    """Draws, dims (chain, draw, quantity), as the variables that are compared."""
+    chains, draws = out.shape[:2]
+    t = out[:, :, : density.size]
+    u = np.full((chains, draws, density.at[-1]), np.nan)
+    u[:, :, shown_places(problem, density)] = out[:, :, density.size :]
+
+    def get(name):
+        kind, k = (
+            ("effect", name[6:]) if name.startswith("effect") else (name.rstrip("0123456789"), name.lstrip("sdcor"))
+        )
+        if name == "beta":
+            return u[:, :, : density.columns] if density.columns else None
+        if name == "noise":
+            return np.exp(t[:, :, density.first[-1] : len(density.priors)])
+        k = int(k)
+        if kind == "sd":
+            return np.exp(t[:, :, density.first[k] : density.first[k + 1]])
+        if kind == "corr":
+            if k not in density.pairs:
+                return None
+            rho = np.tanh(t[:, :, len(density.priors) + density.pairs.index(k)])
+            one = np.ones_like(rho)
+            return np.stack([np.stack([one, rho], -1), np.stack([rho, one], -1)], -2)
+        return u[:, :, density.block(k)].reshape(chains, draws, -1, len(problem.blocks[k]["columns"]))
+
+    return get
+
+
+def shown_places(problem, density):
+    """Places of the coefficients and of the effects that are compared."""
+    places = list(range(density.columns))
+    for k, block in enumerate(problem.blocks):
+        q = len(block["columns"])
+        places += [density.at[k] + level * q + a for level in block["shown"] for a in range(q)]
+    return np.array(places, dtype=int)
+
+
+def main():
+    problem, settings = bench_io.start()
+    if problem.family != "gaussian" or {p["prior"] for p in problem.column_priors} - {"normal"}:
+        bench_io.cannot("written for Gaussian outcomes and normal priors")
+    begin = perf_counter()
+    target = prepare(problem, 1000 * settings.seed)
+    compile_s = perf_counter() - begin
+    begin = perf_counter()
+    shown = shown_places(problem, target.density)
+    each = [
+        (target, settings.draws, settings.tune, 1000 * settings.seed + 10 + c, settings.target_accept, shown)
+        for c in range(settings.chains)
+    ]
+    with ProcessPoolExecutor(min(settings.chains, settings.cores), mp_context=get_context("fork")) as pool:
+        found = list(pool.map(run, each))
+    sample_s = perf_counter() - begin
+    out = np.stack([f[0] for f in found])
+    divergences = sum(f[1] for f in found)
+    written = ["as it is" if c else "SD times standard" for c in target.density.centred]
+    bench_io.finish(
+        bench_io.collect(problem, named(problem, target.density, out)),
+        seconds={"compile": compile_s, "sample": sample_s, "post": 0.0},
+        packages=("nutpie", "numpy", "scipy"),
+        note=f"{divergences} divergences; {found[0][2]:.0f} steps a draw; blocks written {written}",
+    )
+
+
+if __name__ == "__main__":
+    main()
