@@ -1,7 +1,7 @@
 """nutpie on the rows: centred or non-centred, diagonal or low-rank mass matrix.
 
-Options are words joined by "+": ``centred``, ``noncentred``, ``low_rank``, and ``own_rows`` (effects of one row each are
-integrated out). Without ``noncentred`` the graph is centred.
+Options are words joined by "+": ``centred``, ``noncentred``, ``low_rank``, and ``own_rows`` (effects of one row each
+are integrated out). Without ``noncentred`` the graph is centred.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """NUTS (nutpie) on the rows with every effect explicit, after a fixed linear change of variables.
 
 Nothing is integrated out and nothing of the library is used: the density is that of the rows, written here by hand.
-Coefficients and effects are moved and scaled by the mean and the Cholesky factor that they would have at one point of the
-SDs, found by pilot runs; a fixed linear map changes no posterior, and it takes away the correlations that make plain NUTS
-slow (the intercept with the means of the effects). Blocks whose SD may be near zero are written as SD times standard
-effects, the others as they are.
+Coefficients and effects are moved and scaled by the mean and the Cholesky factor that they would have at one point of
+the SDs, found by pilot runs; a fixed linear map changes no posterior, and it takes away the correlations that make plain
+NUTS slow (the intercept with the means of the effects). Blocks whose SD may be near zero are written as SD times
+standard effects, the others as they are.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from multiprocessing import get_context
 from time import perf_counter
 
 import bench_io
-import nutpie
 import numpy as np
-from scipy import linalg, sparse, special
+import nutpie
+from scipy import linalg, sparse
 
 CENTRED_SHARE = 0.6
 """Least share of a block's prior variance that the data must take away for it to be left as it is."""
@@ -57,7 +57,7 @@ class Density:
     def factors(self, t):
         """Lower factor of each block's covariance."""
         out = []
-        for k, block in enumerate(self.p.blocks):
+        for k in range(len(self.p.blocks)):
             L = np.diag(np.exp(t[self.first[k] : self.first[k + 1]]))
             if k in self.pairs:
                 rho, s = np.tanh(t[len(self.priors) + self.pairs.index(k)]), L[1, 1]
@@ -66,6 +66,7 @@ class Density:
         return out
 
     def block(self, k):
+        """Places of a block's effects."""
         return slice(self.at[k], self.at[k + 1])
 
     def effects(self, t, a):
@@ -77,10 +78,12 @@ class Density:
         return u
 
     def variance(self, t):
+        """Noise SDs and the variance of every row."""
         noise = np.exp(t[self.first[-1] : len(self.priors)])
         return noise, noise[self.codes] ** 2 / self.divisor + self.known
 
     def __call__(self, t, a):
+        """Value, and gradients with respect to both arguments."""
         value, dt, da = 0.0, np.zeros(self.size), np.zeros(len(a))
         for i, prior in enumerate(self.priors):
             x, slope = log_prior(prior, np.exp(t[i]))
@@ -194,6 +197,7 @@ class Whitened:
         self.size = d.size + d.at[-1]
 
     def place(self, x):
+        """From whitened coordinates to those of the density."""
         d = self.density
         t = self.centre + self.scale * x[: d.size]
         e = x[d.size :]
@@ -204,6 +208,7 @@ class Whitened:
         return t, a + self.mean
 
     def __call__(self, x):
+        """Value and gradient."""
         d = self.density
         t, a = self.place(x)
         if not (np.abs(t) < 50).all():
@@ -253,6 +258,7 @@ def sample(target, draws, tune, seed, accept, shown):
 
 
 def run(words):
+    """One chain, for a pool of processes."""
     target, draws, tune, seed, accept, shown = words
     return sample(target, draws, tune, seed, accept, shown)
 
@@ -300,7 +306,7 @@ def named(problem, density, out):
             return u[:, :, : density.columns] if density.columns else None
         if name == "noise":
             return np.exp(t[:, :, density.first[-1] : len(density.priors)])
-        k = int(k)
+        k = int(name.removeprefix(kind))
         if kind == "sd":
             return np.exp(t[:, :, density.first[k] : density.first[k + 1]])
         if kind == "corr":
@@ -324,6 +330,7 @@ def shown_places(problem, density):
 
 
 def main():
+    """Prepare, sample and write."""
     problem, settings = bench_io.start()
     if problem.family != "gaussian" or {p["prior"] for p in problem.column_priors} - {"normal"}:
         bench_io.cannot("written for Gaussian outcomes and normal priors")
