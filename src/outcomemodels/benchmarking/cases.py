@@ -10,11 +10,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from outcomemodels.benchmarking import worlds
 from outcomemodels.benchmarking.problem import Problem
 from outcomemodels.benchmarking.registered import Registered
 from outcomemodels.plugin import LinearStructure, Prior
+from outcomemodels.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from outcomemodels.data.dataset import PaulDataset
 
 GROUP = "outcomemodels.bench_cases"
 DATA_SEED = 20261
@@ -68,17 +74,38 @@ def _data(
 ) -> LinearStructure:
     """The flagship model on a data set known by name."""
     from outcomemodels.data.embedded import load
-    from outcomemodels.design import build_design
-    from outcomemodels.models.paul import Paul
-    from outcomemodels.plugin import resolve_priors
-    from outcomemodels.spec import ModelSpec
 
     data = load(name)
     if where:
         data = data.where(**{field: [label] for field, label in where})
-    design = build_design(data, ModelSpec(outcome=outcome or data.outcomes[0], formula=formula))
-    model = Paul()
+    return _structure(data, ModelSpec(outcome=outcome or data.outcomes[0], formula=formula), priors)
+
+
+def _structure(data: PaulDataset, spec: ModelSpec, priors: tuple[tuple[str, Prior], ...] = ()) -> LinearStructure:
+    from outcomemodels.design import build_design
+    from outcomemodels.models.paul import Paul
+    from outcomemodels.plugin import resolve_priors
+
+    design, model = build_design(data, spec), Paul()
     return model.linear(design, resolve_priors(model, design, dict(priors)))
+
+
+def _records(referrals: int) -> LinearStructure:
+    """The flagship model on made-up NHS records: simulated as tables, read back, finished courses kept."""
+    from tempfile import TemporaryDirectory
+
+    from outcomemodels.data.nhs_dataset.read import read_nhs_dataset
+    from outcomemodels.data.nhs_simulation.simulate import simulate_nhs
+
+    with TemporaryDirectory() as folder:
+        made = Path(folder) / "records"
+        simulate_nhs(made, referrals=referrals, seed=DATA_SEED)
+        data = read_nhs_dataset(made).where(finished=["yes"])
+        return _structure(data, ModelSpec(outcome="phq9_end", batches=RECORD_BATCHES))
+
+
+RECORD_BATCHES = ("treatment", "problem", "therapist", "provider", "treatment:problem", "phq9_start|treatment")
+"""Terms of the case of simulated records, named so that the case stays what it is."""
 
 
 def _wide(*names: str, scale: float) -> tuple[tuple[str, Prior], ...]:
@@ -125,6 +152,12 @@ BUILT_IN: tuple[Case, ...] = (
             priors=_wide("sd_client", "sd_therapist", "sd_setting", "noise", scale=1.0),
         ),
         needs="inst_eval",
+    ),
+    Case(
+        "nhs-records",
+        "simulated NHS records, 5,000 referrals read from their tables: courses finished, therapists in providers",
+        partial(_records, 5_000),
+        reference=False,
     ),
     _crossed(1_000, "20 therapists: few levels, variance parameters near zero", quick=True),
     _crossed(10_000, "150 therapists in 10 services: a middling service"),

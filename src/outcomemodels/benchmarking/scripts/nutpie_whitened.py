@@ -2,7 +2,7 @@
 
 Nothing is integrated out and nothing of the library is used: the density is that of the rows, written here by hand.
 Coefficients and effects are moved and scaled by the mean and the Cholesky factor that they would have at one point of
-the SDs, found by pilot runs; a fixed linear map changes no posterior, and it takes away the correlations that make plain
+the SDs, found by pilot runs; a fixed linear map changes no posterior, and takes away the correlations that make plain
 NUTS slow (the intercept with the means of the effects). Blocks whose SD may be near zero are written as SD times
 standard effects, the others as they are.
 """
