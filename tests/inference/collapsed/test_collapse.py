@@ -97,3 +97,13 @@ def test_a_vanishing_variance_has_a_limit() -> None:
 def test_no_noise_at_all_has_no_density() -> None:
     at = replace(random_point(world("crossed"), 0), noise=np.zeros(1))
     assert collapsed("crossed").log_density(at) == -np.inf
+
+
+def test_a_point_lost_to_rounding_is_impossible_and_no_error() -> None:
+    structure = world("slopes")
+    engine = collapsed(structure)
+    slopes = np.array([[1.4e-21, 0.0], [1.5e2, 3.4e2]])
+    factors = tuple(slopes if len(b.columns) == 2 else np.array([[5e-12]]) for b in structure.blocks)
+    at = Variances(factors, np.full(len(structure.noise), 6e-11))
+    assert not engine.log_density(at) > -1e20
+    assert not engine.gradient(at)[0] > -1e20

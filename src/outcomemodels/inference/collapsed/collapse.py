@@ -104,8 +104,7 @@ class Collapsed:
         m = len(plan.kept)
         v = stats.variances(at.noise, at.rows)
         if not (v > 0).all() or not np.isfinite(v).all():
-            nothing = np.zeros(0)
-            return Factored(-np.inf, nothing, nothing, nothing, nothing, nothing, v)
+            return self._nothing(v)
         D, B, A, square, scale = self.weighted(v)
         T = A * scale
         H, Q = np.zeros(len(D)), np.zeros(len(B))
@@ -113,13 +112,14 @@ class Collapsed:
             D, B, plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at,
             plan.group, plan.width, self.factor_at, self._flat(at), scale, T, H, Q,
         )  # fmt: skip
+        if not np.isfinite(logdet):  # rounding at an extreme point
+            return self._nothing(v)
         M = self._whiten(T, at)
         precision = M[:m, :m] if m else np.zeros((0, 0))
         precision[np.diag_indices(m)] += 1.0
         R, fault = lapack.dpotrf(precision.T, lower=0, overwrite_a=0) if m else (precision, 0)
         if fault:
-            nothing = np.zeros(0)
-            return Factored(-np.inf, nothing, nothing, nothing, nothing, nothing, v)
+            return self._nothing(v)
         half = lapack.dtrtrs(R, np.asarray(M[m, :m])[:, None], lower=0, trans=1)[0][:, 0] if m else np.zeros(0)
         mean = lapack.dtrtrs(R, half[:, None], lower=0, trans=0)[0][:, 0] if m else np.zeros(0)
         logdet += 2 * float(np.log(np.diag(R)).sum()) if m else 0.0
@@ -127,6 +127,11 @@ class Collapsed:
         value = float((stats.n * (LOG_2PI + np.log(v)) - stats.log_weight).sum()) + logdet + misfit
         value = -0.5 * value - float(self.inside(at.noise[None, :])[0])
         return Factored(value, T, R, H, Q, mean, v, misfit)
+
+    @staticmethod
+    def _nothing(v: FloatArray) -> Factored:
+        nothing = np.zeros(0)
+        return Factored(-np.inf, nothing, nothing, nothing, nothing, nothing, v)
 
     def inside(self, noise: FloatArray) -> FloatArray:
         """Minus log density of the spread within cells at each row of noise SDs, dims (point,)."""

@@ -13,7 +13,7 @@ HUGE = 1e300
 """Stands for the response's own entry, so that a factor exists whenever one of the kept variables does."""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def whiten(T, group, width, at, factors, M):
     """Lower triangle of I + L'TL of the kept variables and L'T of the response (last row), into ``M``.
 
@@ -51,7 +51,7 @@ def whiten(T, group, width, at, factors, M):
     M[m, m] = HUGE
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def fill_terms(packed, plain, group, width, at, factors, reach, T, M):
     """As :func:`whiten` from a packed lower triangle (column by column); returns the response's own entry.
 
@@ -74,7 +74,7 @@ def fill_terms(packed, plain, group, width, at, factors, reach, T, M):
     return packed[len(packed) - 1]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def fill_scalars(D, B, A, b_at, met, met_at, tau, reach, scale, M):
     """Fill ``M`` when clusters are single effects and kept blocks have one column; log determinant and own entry.
 
@@ -111,7 +111,7 @@ def fill_scalars(D, B, A, b_at, met, met_at, tau, reach, scale, M):
     return logdet, top
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def fill_clusters(
     D, B, A, d_at, b_at, size, met, met_at, group, width, factor_at, kept_group, kept_width, kept_at,
     factors, scale, T, H, Q, M,
@@ -126,7 +126,7 @@ def fill_clusters(
     return logdet, T[m, m]
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def _below(L, z, i, m):
     """Column ``i`` of ``L`` below the diagonal, times ``z``."""
     total = 0.0
@@ -135,7 +135,7 @@ def _below(L, z, i, m):
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def read(L, group, width, at, factors, draws):
     """Log determinant and the response's explained part of a factor; draws of the kept variables, in natural units.
 
@@ -159,7 +159,7 @@ def read(L, group, width, at, factors, draws):
     return logdet, explained
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def draw_scalars(D, B, b_at, met, met_at, tau, scale, kept, noise):
     """Effects of scalar clusters in natural units given kept variables; dims kept (kept, draw), noise (cluster, draw).
 

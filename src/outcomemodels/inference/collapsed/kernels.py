@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def eliminate(D, B, d_at, b_at, size, met, met_at, group, width, factor_at, factors, scale, T, H, Q):
     """Eliminate every cluster; subtract the shares from the lower triangle of ``T``; return the log determinant.
 
@@ -122,7 +122,7 @@ def eliminate(D, B, d_at, b_at, size, met, met_at, group, width, factor_at, fact
     return logdet
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def solve_back(d_at, b_at, size, met, met_at, H, Q, kept, noise, out):
     """Whitened effects of the clusters given the kept variables: H^-T (q_y - Q kept + noise), into ``out``."""
     at = 0
@@ -144,7 +144,7 @@ def solve_back(d_at, b_at, size, met, met_at, H, Q, kept, noise, out):
         at += s
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def draw_clusters(d_at, b_at, size, met, met_at, H, Q, kept, group, width, factor_at, factors, effects):
     """Effects of the clusters in natural units given kept variables, dims (draw, variable).
 
@@ -161,7 +161,7 @@ def draw_clusters(d_at, b_at, size, met, met_at, H, Q, kept, group, width, facto
             z[v] = total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def covariances(d_at, b_at, size, met, met_at, H, Q, C, CD, CB):
     """Covariances of whitened cluster effects, laid out as ``D``, and with kept variables, as ``B``.
 
@@ -207,7 +207,7 @@ def covariances(d_at, b_at, size, met, met_at, H, Q, C, CD, CB):
                 cd[i, j] = total / h[j, j]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def scale_clusters(at, size, columns, group, width, factor_at, factors, both, out):
     """Apply L on the left (and L' on the right, if ``both``) to each cluster's matrix, in place."""
     done = 0
@@ -239,7 +239,7 @@ def scale_clusters(at, size, columns, group, width, factor_at, factors, both, ou
         done += s
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def outer_products(D, B, b_at, met, met_at, order, ends, m, out):
     """Sums of b b'/d over runs of scalar clusters, packed lower triangles by column, a run a row of ``out``."""
     for g in range(len(ends) - 1):
