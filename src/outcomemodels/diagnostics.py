@@ -164,6 +164,9 @@ def _judge_weights(tree: xr.DataTree, numbers: dict[str, float | str], faults: l
         numbers["khat"] = khat
         if not khat <= MAX_KHAT:
             faults.append(f"Importance weights are unreliable: k-hat is {khat:.2f}, and should be at most {MAX_KHAT}.")
+    stages = json.loads(tree.attrs.get("diagnostics", "{}")).get("stages", [])
+    if stages:
+        numbers["stages"] = "; ".join(_stage(stage) for stage in stages)
     if "kish_ess" in tree.attrs:
         kish = float(tree.attrs["kish_ess"])
         numbers["kish_ess"] = kish
@@ -248,3 +251,13 @@ def _grounds(numbers: Mapping[str, float | str]) -> str:
     if "khat" in numbers:
         parts.append(f"importance weights are well behaved (k-hat {numbers['khat']:.2f})")
     return "; ".join(parts) + "."
+
+
+def _stage(stage: Mapping[str, Any]) -> str:
+    """One stage of importance sampling in words."""
+    khat = stage.get("khat")
+    words = f"{stage['name']}: {stage['points']:,} points, " + ("" if khat is None else f"k-hat {khat:.2f}, ")
+    kish = stage.get("kish")
+    words += "" if kish is None else f"effective size {kish:,.0f}"
+    own = stage.get("own_khat")
+    return words + ("" if own is None else f" (by itself k-hat {own:.2f})")

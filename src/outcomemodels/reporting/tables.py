@@ -171,7 +171,8 @@ def diagnostics_table(verdict: Verdict) -> Table | None:
     if not rows:
         return None
     heads = (Cell("Check"), _num("Found"), _num("Wanted"), Cell("Worst parameter"))
-    return Table("Convergence of the sampling", heads, tuple(rows))
+    stages = str(verdict.numbers.get("stages", ""))
+    return Table("Convergence of the sampling", heads, tuple(rows), f"Stages: {stages}." if stages else "")
 
 
 def priors_table(priors: Priors) -> Table:

@@ -11,7 +11,8 @@ from outcomemodels.priors import Prior
 
 KINDS = (
     "crossed", "nested", "slopes", "independent_slopes", "cells", "weights", "known", "heteroscedastic",
-    "singletons", "one_level", "rank_deficient", "no_blocks", "no_columns", "disconnected", "constants", "known_cells",
+    "singletons", "one_level", "rank_deficient", "no_blocks", "no_columns", "disconnected",
+    "near_disconnected", "constants", "known_cells",
 )  # fmt: skip
 
 
@@ -74,12 +75,12 @@ def world(kind: str, seed: int = 0, n: int = 40) -> LinearStructure:
         blocks = ()
     elif kind == "no_columns":
         X = np.zeros((n, 0))
-    elif kind == "disconnected":
-        blocks = (
-            block("service", (large > 4).astype(int), 2),
-            block("therapist", large, 9),
-            block("problem", large % 5, 5),
-        )
+    elif kind in ("disconnected", "near_disconnected"):
+        service = (large > 4).astype(int)
+        if kind == "near_disconnected":  # one row of next to no weight joins the two halves
+            service[0] = 1 - service[0]
+            extra["weight"] = np.where(np.arange(n) == 0, 1e-9, 1.0)
+        blocks = (block("service", service, 2), block("therapist", large, 9), block("problem", large % 5, 5))
     columns = tuple(f"c{i}" for i in range(X.shape[1]))
     priors = tuple(Prior.normal(0.5 * i, 1.0 + i) for i in range(X.shape[1]))
     if kind == "constants":
