@@ -19,7 +19,7 @@ from outcomemodels.data.simulate import cells_world, crossed_world
 from outcomemodels.estimands import Question
 from outcomemodels.schema import Assignment
 
-REPLICATES = 6
+REPLICATES = 4
 BASE = {"treatment": 2.0, "problem": 1.5, "therapist": 1.0, "service": 1.0, "treatment:problem": 1.0}
 VARIED = BASE | {"treatment:therapist": 0.9, "treatment:service": 0.7, "service:problem": 0.5}
 
@@ -66,7 +66,7 @@ LARGE = Shape({"clients": 12000, "treatments": 4, "problems": 4, "therapists": 5
 
 
 def fitted(data: PaulDataset, question: Question) -> float:
-    fit = om.fit(data, outcome="end", seed=1, progress=False)
+    fit = om.fit(data, outcome="end", seed=1, draws=250, progress=False)
     found = next(t for t in om.ask(fit, question).treatments if t.treatment == "T1")
     return (found.contrast_high - found.contrast_low) / 2
 

@@ -40,6 +40,12 @@ def test_the_picture_is_well_formed_and_says_itself_in_words() -> None:
     assert "Does treatment matter at all: answerable" in alt_text(plain)
 
 
+def test_nothing_is_said_to_link_two_treatments_only_where_nothing_does() -> None:
+    plain = om.audit(fair(600).data()).lattice()[0].to_dict()
+    for answerable, said in ((Answerable.EXTRAPOLATION, "too few links"), (Answerable.NO, "nothing links the two")):
+        assert said in lattice_svg([{**plain, "gate": "connected", "answerable": answerable.value}])
+
+
 def test_what_would_help_has_numbers_before_and_after() -> None:
     verdict = om.audit(fair(400).data()).verdict(Question(treatments=("A",), reference="B", problem="P"))
     step = verdict.improvements[0]

@@ -12,10 +12,11 @@ import outcomemodels as om
 from outcomemodels.auditing.asked import targets_of
 from outcomemodels.auditing.gates import Ground, ground_of
 from outcomemodels.auditing.improving import Improvement, with_bridges, with_courses
-from outcomemodels.auditing.supporting import fitted_width, widths
+from outcomemodels.auditing.supporting import fitted_width
 from outcomemodels.auditing.verdict import QuestionVerdict
+from outcomemodels.data.columns import from_columns
 from outcomemodels.data.dataset import PaulDataset
-from outcomemodels.data.simulate import crossed_world
+from outcomemodels.data.simulate import Truth, crossed_world
 from outcomemodels.estimands import Question
 from outcomemodels.schema import Established
 
@@ -127,27 +128,47 @@ def test_that_many_courses_are_enough() -> None:
 
 
 def shown(data: PaulDataset) -> float:
-    fit = om.fit(data, outcome="end", seed=1, progress=False)
+    fit = om.fit(data, outcome="end", seed=1, draws=250, progress=False)
     found = next(t for t in om.ask(fit, CROSSED).treatments if t.treatment == "T1")
     return (found.contrast_high - found.contrast_low) / 2
 
 
-def promised(ground: Ground) -> tuple[float, float]:
-    target = targets_of(CROSSED, ground.courses)[0]
-    return fitted_width(ground, target).half_width, widths(ground, target).alone
+def promised(ground: Ground) -> float:
+    return fitted_width(ground, targets_of(CROSSED, ground.courses)[0]).half_width
+
+
+def kept_by(step: Callable[[Ground], Ground], seed: int) -> tuple[float, float, float]:
+    """Half-width now and promised, and the mean of two fits to the same records with the added courses in them."""
+    small, truth = crossed_world(seed, clients=400, sds=SDS, **SHAPE)
+    ground = ground_of(small)
+    more = step(ground)
+    return (
+        promised(ground),
+        promised(more),
+        float(np.mean([shown(added(small, truth, ground, more, i)) for i in (0, 1)])),
+    )
+
+
+def together(found: list[tuple[float, float, float]], record_property: Record) -> None:
+    """Ratios of promise to fit; a promise may miss in one world, not on average, and no step is said to widen."""
+    now, promise, fitted = np.array(found).T
+    ratios = promise / fitted
+    record_property("now", now.round(2).tolist())
+    record_property("promised", promise.round(2).tolist())
+    record_property("fitted", fitted.round(2).tolist())
+    record_property("ratios", ratios.round(3).tolist())
+    assert (promise < 1.05 * now).all(), (now, promise)
+    assert abs(np.mean(ratios) - 1) < 0.15, ratios
 
 
 @pytest.mark.calibration
 def test_what_more_courses_would_buy_is_what_they_buy(record_property: Record) -> None:
-    """Promised from 400 clients for 50 more of each of two treatments, kept by worlds that have as many."""
-    ratios = []
-    for seed in range(6):
-        small, _ = crossed_world(seed, clients=400, sds=SDS, **SHAPE)
-        ground = ground_of(small)
-        more = with_courses(ground, targets_of(CROSSED, ground.courses)[0], 50.0)
-        ratios.append(promised(more)[0] / np.mean([shown(redrawn(more, seed, i)) for i in range(2)]))
-    record_property("ratios", np.round(ratios, 3).tolist())
-    assert abs(np.mean(ratios) - 1) < 0.15, ratios
+    """Promised from 400 clients for 50 more of each of two treatments, kept by the same worlds once they have them."""
+
+    def step(ground: Ground) -> Ground:
+        return with_courses(ground, targets_of(CROSSED, ground.courses)[0], 50.0)
+
+    together([kept_by(step, seed) for seed in range(6)], record_property)
 
 
 @pytest.mark.calibration
@@ -155,41 +176,30 @@ def test_what_more_courses_would_buy_is_what_they_buy(record_property: Record) -
 def test_what_added_therapists_and_services_would_buy_is_what_they_buy(
     name: str, many: int, record_property: Record
 ) -> None:
-    ratios = []
-    for seed in range(6):
-        small, _ = crossed_world(seed, clients=400, sds=SDS, **SHAPE)
-        ground = ground_of(small)
-        more = with_bridges(ground, targets_of(CROSSED, ground.courses)[0], name, many, 20)
-        ratios.append(promised(more)[0] / np.mean([shown(redrawn(more, seed, i)) for i in range(2)]))
-    record_property("ratios", np.round(ratios, 3).tolist())
-    assert abs(np.mean(ratios) - 1) < 0.15, ratios
+    def step(ground: Ground) -> Ground:
+        return with_bridges(ground, targets_of(CROSSED, ground.courses)[0], name, many, 20)
+
+    together([kept_by(step, seed) for seed in range(6)], record_property)
 
 
-def redrawn(ground: Ground, seed: int, again: int) -> PaulDataset:
-    """Rows for the planned courses with outcomes drawn from the true components, as the simulator draws them."""
-    rng = np.random.default_rng([seed, again, 77])
-    cells = ground.cells
-    whole = np.floor(cells.n + rng.uniform(size=len(cells.n))).astype(int)
-    rows = np.repeat(np.arange(len(cells.n)), whole)
-    start = rng.normal(15, 5, len(rows))
-    end = 12 + 0.5 * (start - 15) + rng.normal(0, 4, len(rows))
-    for batch, sd in SDS.items():
-        names = batch.split(":")
-        level = np.unique(np.stack([cells.codes[k][rows] for k in names], axis=1), axis=0, return_inverse=True)[1]
-        level = level.reshape(-1)
-        end = end + rng.normal(0, sd, int(level.max()) + 1)[level]
-    letters = {"treatment": "T", "problem": "P", "therapist": "H", "service": "S"}
-    fields = crossed_world(0, clients=60)[0].schema
-    columns = {k: np.array([f"{letter}{c}" for c in labels_of(ground, k)[rows]], dtype=object)
-               for k, letter in letters.items()}  # fmt: skip
-    client = np.array([f"C{i}" for i in range(len(rows))], dtype=object)
-    from outcomemodels.data.columns import from_columns
-
-    return from_columns(fields, {"client": client, **columns, "start": start, "end": end})
+def added(small: PaulDataset, truth: Truth, ground: Ground, more: Ground, again: int) -> PaulDataset:
+    """The small world and rows for the planned courses, whose outcomes are drawn with its true effects."""
+    rng = np.random.default_rng([again, 77])
+    names = list(more.cells.codes)
+    there, every = (list(zip(*(g.cells.codes[k].tolist() for k in names), strict=True)) for g in (ground, more))
+    before = dict(zip(there, ground.cells.n, strict=True))
+    extra = more.cells.n - np.array([before.get(key, 0.0) for key in every])
+    rows = np.repeat(np.arange(len(extra)), np.floor(extra + rng.uniform(size=len(extra))).astype(int))
+    new = {name: labels_of(small, name, more.cells.codes[name][rows]) for name in names}
+    new["start"] = rng.normal(truth.start, 5.0, len(rows))
+    described = [dict(zip(new, row, strict=True)) for row in zip(*new.values(), strict=True)]
+    new["end"] = truth.expected(described, rng=rng) + rng.normal(0, truth.noise, len(rows))
+    new["client"] = np.array([f"N{i}" for i in range(len(rows))], dtype=object)
+    old = small.to_frame()
+    return from_columns(small.schema, {k: np.concatenate([old[k].to_numpy(), v]) for k, v in new.items()})
 
 
-def labels_of(ground: Ground, name: str) -> np.ndarray:
-    """The number in each cell's label; new levels get numbers of their own."""
-    known = [int(v[1:]) for v in ground.courses.data.labels(name)]
-    codes = ground.cells.codes[name]
-    return np.array([known[c] if c < len(known) else 1000 + c for c in codes])
+def labels_of(data: PaulDataset, name: str, codes: np.ndarray) -> np.ndarray:
+    """Labels of codes; new levels get labels of their own."""
+    known = data.labels(name)
+    return np.array([known[c] if c < len(known) else f"new {c}" for c in codes], dtype=object)

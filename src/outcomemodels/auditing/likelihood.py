@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.sparse import csr_array, diags_array
 
 from outcomemodels.auditing.cells import Cells, Layout, Seen
@@ -133,6 +133,15 @@ class Marginal:
         value = 0.5 * (log_weight - log_det - yy + float(effects @ response))
         value -= 0.5 * (self.seen.squares / noise2 + self.seen.df * np.log(noise2))
         return value, Solved(sds, noise2, d, factor, effects, cross)
+
+    def effects(self, at: Solved, rng: np.random.Generator) -> FloatArray:
+        """Effects drawn from their posterior given the components, in the order of the layout, dims (effect,)."""
+        kept, gone = self.order
+        off = solve_triangular(at.factor, rng.normal(size=len(kept)), trans="T", lower=True, check_finite=False)
+        beside = rng.normal(size=len(gone)) / np.sqrt(at.diagonal) - np.asarray(at.cross @ off) / at.diagonal
+        out = np.empty(self.layout.size)
+        out[kept], out[gone] = at.effects[: len(kept)] + off, at.effects[len(kept) :] + beside
+        return out
 
     def gradient(self, at: Solved) -> tuple[FloatArray, float]:
         """Derivatives of the log density by each SD and by the noise SD, where cells have no effects of their own."""

@@ -26,6 +26,8 @@ GATE_WORDS = {
     "verified": "stops: problem not verified",
     "followed up": "stops: outcomes not known",
 }
+TOO_FEW_LINKS = "stops: too few links"
+"""Where treatments are linked, or may be, but not by two chains."""
 WIDTH, BOX, HEIGHT, GAP, TOP = 1180, 188, 94, 42, 78
 
 
@@ -90,11 +92,7 @@ def _box(node: Mapping[str, Any], x: float, y: float) -> str:
     words = "All of it: this problem, this therapist, this client, here" if len(node["parts"]) == 4 else node["label"]
     label = textwrap.wrap(words, 23)[:4]
     case = node["case"].get(node["parts"][-1], "") if node["parts"] and node["parts"] != ["at all"] else ""
-    below = (
-        GATE_WORDS.get(node["gate"], node["gate"])
-        if node["gate"]
-        else (case and f"for instance {case}") or "all gates pass"
-    )
+    below = _stops(node) if node["gate"] else (case and f"for instance {case}") or "all gates pass"
     text = "".join(
         f'<text x="{x + 27:.0f}" y="{y + 20 + 14.5 * i:.0f}" font-size="11.5" font-weight="600" '
         f'fill="{INK}">{escape(t)}</text>'
@@ -108,6 +106,13 @@ def _box(node: Mapping[str, Any], x: float, y: float) -> str:
         f'{text}<text x="{x + 9:.0f}" y="{y + HEIGHT - 11:.0f}" font-size="11" fill="{MUTED}">'
         f"{escape(textwrap.shorten(below, 30, placeholder='…'))}</text></g>"
     )
+
+
+def _stops(node: Mapping[str, Any]) -> str:
+    """The gate that decides, in few words."""
+    if node["gate"] == "connected" and node["answerable"] != "not answerable":
+        return TOO_FEW_LINKS
+    return GATE_WORDS.get(node["gate"], str(node["gate"]))
 
 
 def _legend() -> str:

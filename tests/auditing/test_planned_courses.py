@@ -1,0 +1,68 @@
+"""Courses added to those there are: what is known stays known, and only the new outcomes are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from outcomemodels.auditing.asked import targets_of
+from outcomemodels.auditing.gates import Ground, ground_of
+from outcomemodels.auditing.improving import with_bridges, with_courses
+from outcomemodels.auditing.planning import added
+from outcomemodels.auditing.supporting import fitted_width
+from outcomemodels.data.simulate import cells_world, crossed_world
+from outcomemodels.estimands import Question
+
+ASKED = Question(problem="P0", treatments=("T1",), reference="T0")
+
+
+@pytest.fixture(scope="module", params=["episodes", "cells"])
+def ground(request: pytest.FixtureRequest) -> Ground:
+    if request.param == "cells":
+        return ground_of(cells_world(3, clients=600, services=4)[0])
+    return ground_of(crossed_world(3, clients=150, treatments=3, problems=2, therapists=10, services=4)[0])
+
+
+def test_where_nothing_is_added_nothing_is_drawn(ground: Ground) -> None:
+    source = ground.weighed
+    seen, known = added(ground.cells, source, 3, np.random.default_rng(1)), source.marginal.seen
+    np.testing.assert_allclose(seen.mean, known.mean)
+    assert (seen.squares, seen.df, seen.spread) == (known.squares, known.df, known.spread)
+
+
+def test_outcomes_there_are_stay_in_their_cells(ground: Ground) -> None:
+    more = with_bridges(ground, targets_of(ASKED, ground.courses)[0], "service", 3, 20)
+    seen = added(more.cells, ground.weighed, 3, np.random.default_rng(1))
+    old, names = ground.cells, list(ground.cells.codes)
+    place = {key: i for i, key in enumerate(zip(*(more.cells.codes[k].tolist() for k in names), strict=True))}
+    at = [place[key] for key in zip(*(old.codes[k].tolist() for k in names), strict=True)]
+    np.testing.assert_allclose(seen.mean[at], old.seen.mean)
+    assert seen.df == pytest.approx(old.seen.df + 6 * 19)
+
+
+def test_effects_are_drawn_with_the_moments_that_contrasts_have(ground: Ground) -> None:
+    marginal, at = ground.weighed.marginal, ground.weighed.points[0]
+    rng = np.random.default_rng(1)
+    c = rng.normal(size=marginal.layout.size)
+    kept, gone = marginal.order
+    mean, variance = at.moments(c[kept], c[gone])
+    drawn = np.array([marginal.effects(at, rng) @ c for _ in range(4000)])
+    assert abs(drawn.mean() - mean) < 4 * np.sqrt(variance / 4000)
+    assert abs(drawn.var() / variance - 1) < 0.1
+
+
+def test_very_many_new_courses_have_the_mean_of_their_effects_and_the_noise(ground: Ground) -> None:
+    target = targets_of(ASKED, ground.courses)[0]
+    more = with_courses(ground, target, 40_000.0)
+    source = replace(ground.weighed, cell=np.zeros_like(ground.weighed.cell))
+    seen = added(more.cells, source, 3, np.random.default_rng(1))
+    assert seen.squares / seen.df == pytest.approx(source.points[3].noise2, rel=0.05)
+
+
+def test_more_courses_are_never_promised_to_widen_the_answer() -> None:
+    ground = ground_of(crossed_world(3, clients=150, treatments=3, problems=2, therapists=10, services=4)[0])
+    target = targets_of(ASKED, ground.courses)[0]
+    now = fitted_width(ground, target).half_width
+    assert fitted_width(with_courses(ground, target, 50.0), target).half_width < 1.03 * now
