@@ -300,7 +300,7 @@ def prepare(problem, seed):
             natural = density.centred[k]
             prior = np.tile(np.diag(F @ F.T), problem.blocks[k]["levels"]) if natural else 1.0
             share = 1 - float((variances[density.block(k)] / prior).mean())
-            sure = float(scale[density.first[k] : density.first[k + 1]].max()) < 0.25
+            sure = float(scale[density.first[k] : density.first[k + 1]].max()) < 0.35
             density.centred[k] = share > CENTRED_SHARE and sure
     return Whitened(density, centre, scale)
 
