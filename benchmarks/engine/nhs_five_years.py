@@ -15,7 +15,7 @@ from time import perf_counter
 import outcomemodels as om
 from outcomemodels.errors import OutcomeModelsError
 
-QUESTIONS = (om.Question(problem="Depression"), om.Question(problem="PTSD"), om.Question(problem="OCD"))
+QUESTIONS = (om.Question(problem="Depression"), om.Question(problem="PTSD"), om.Question(problem="Panic disorder"))
 
 
 def once(draws: int, seed: int) -> tuple[float, float, float]:
