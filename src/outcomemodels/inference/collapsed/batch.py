@@ -23,8 +23,8 @@ from outcomemodels.inference.collapsed.threads import over_range
 
 DIRECT = 4.0
 """The terms are used when the loop over clusters would cost so many times as much as summing them."""
-UNSAFE = 1e-8
-"""Error of a whitened entry of the dense factor above which a point is summed directly."""
+UNSAFE = 1e-10
+"""Error of an entry of the dense factor, on the scale of its diagonal, above which a point is summed directly."""
 TILE = 16
 """Draws that share one pass over the clusters."""
 TERMS_TILE = 8
@@ -203,9 +203,11 @@ class Batch:
         logdet += separable.log_determinant(x)
         # at extreme points (noise far below the data's scale) the terms' rounding could matter: sum directly there
         diagonal = np.concatenate([[0], np.cumsum(np.arange(m + 1, 1, -1))])[:m]
-        size = np.sqrt(separable.terms[0, diagonal])
-        largest = (np.abs(reach[:, :m]) * size).max(axis=1, initial=0.0) ** 2 * scale
-        unsafe = np.flatnonzero(np.isnan(logdet) | (separable.error * largest > UNSAFE))
+        # what the data put into a diagonal entry, beside what is left of it: their ratio multiplies the rounding
+        own = reach[:, :m] ** 2
+        left = 1 + own * np.maximum(coefficients @ separable.terms[:, diagonal], 0.0)
+        largest = (own * separable.terms[0, diagonal] * scale[:, None] / left).max(axis=1, initial=0.0)
+        unsafe = np.flatnonzero(np.isnan(logdet) | ~(separable.error * largest <= UNSAFE))
         if len(unsafe):
             exact, again = np.empty((2, len(unsafe))), before[unsafe]
             self._directly(factors[unsafe], v[unsafe, None], exact[0], exact[1], again, careful=True)
