@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,15 +32,22 @@ def cells(kind: str) -> LinearStructure:
         )
     )
     y = rng.normal(0, 1, n) + rng.normal(0, 1, 9)[blocks[0].codes]
-    sd = np.full(n, np.nan) if kind == "rows" else rng.gamma(20, 0.1, n)
+    is_cells = kind == "cells"
+    sd = rng.gamma(20, 0.1, n) if is_cells else np.full(n, np.nan)
+    more: dict[str, Any] = {}
+    if kind == "weights":
+        more = {"weight": rng.gamma(3, 0.5, n), "known_variance": rng.gamma(2, 0.2, n)}
+    if kind == "two noises":
+        more = {"noise_by": "g", "noise_levels": ("a", "b"), "noise_codes": rng.integers(0, 2, n).astype(np.int32)}
     return LinearStructure(
         family="gaussian",
         columns=("1", "x"),
         X=np.column_stack([np.ones(n), rng.normal(size=n)]),
         column_priors=(Prior.normal(0.5, 2.0), Prior.normal(0, 1)),
         blocks=blocks,
-        response=Response(kind, y, size if kind == "cells" else np.ones(n), sd),
-        noise=(Prior.half_normal(2.0),),
+        response=Response("cells" if is_cells else "rows", y, size if is_cells else np.ones(n), sd),
+        noise=(Prior.half_normal(2.0),) * (2 if kind == "two noises" else 1),
+        **more,
     )
 
 
@@ -52,11 +60,11 @@ def both(kind: str) -> tuple[LinearStructure, Parameters, Batch, Parameters, Bat
     return structure, Parameters(structure), whole, Parameters(structure, aside), less
 
 
-@pytest.mark.parametrize("kind", ["cells", "rows"])
+@pytest.mark.parametrize("kind", ["cells", "rows", "weights", "two noises"])
 def test_density_and_gradient_do_not_change(kind: str) -> None:
     _, parameters, whole, fewer, less = both(kind)
     assert fewer.names == parameters.names
-    etas = np.random.default_rng(1).normal(size=(8, 4))
+    etas = np.random.default_rng(1).normal(size=(8, len(parameters.names)))
     np.testing.assert_allclose(
         fewer.log_posteriors(less, etas), parameters.log_posteriors(whole, etas), rtol=1e-10, atol=1e-9
     )
@@ -68,10 +76,10 @@ def test_density_and_gradient_do_not_change(kind: str) -> None:
     assert np.isfinite(fewer.start(less.engine)).all()
 
 
-@pytest.mark.parametrize("kind", ["cells", "rows"])
+@pytest.mark.parametrize("kind", ["cells", "rows", "weights", "two noises"])
 def test_draws_have_the_closed_forms_moments(kind: str) -> None:
     structure, parameters, whole, fewer, less = both(kind)
-    eta = np.array([0.2, 0.1, -0.3, -0.4])
+    eta = np.array([0.2, 0.1, -0.3, -0.4, -0.6])[: len(parameters.names)]
     size = 6000
     points = fewer.points(np.tile(eta, (size, 1)))
     held = less.draws(points, np.random.default_rng(5))

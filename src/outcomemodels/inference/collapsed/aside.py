@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from outcomemodels.inference.collapsed.layout import FloatArray, Layout
+from outcomemodels.inference.collapsed.stats import divisors
 from outcomemodels.inference.collapsed.threads import over_range
 from outcomemodels.plugin import LinearStructure
 
@@ -74,9 +75,7 @@ def with_own_effects(
     inner, layout = Layout.of(without(structure, aside)), Layout.of(structure)
     kept_blocks = [k for k in range(len(structure.blocks)) if k != aside]
     level = structure.blocks[aside].codes
-    divisor = np.ones(len(level)) if response.kind != "cells" else response.n.astype(float)
-    divisor = divisor if structure.weight is None else divisor * structure.weight
-    codes = np.zeros(len(level), np.int64) if structure.noise_codes is None else structure.noise_codes
+    divisor, codes = divisors(structure, slice(None))
     known = np.zeros(len(level)) if structure.known_variance is None else structure.known_variance
     out = np.empty((len(held), layout.size))
     for j, k in enumerate(kept_blocks):

@@ -1,7 +1,8 @@
 """Densities, gradients and draws at many points at once, on every core.
 
 The same numbers as :class:`collapse.Collapsed` gives one by one; here levels have left the cost where they can
-(``separable``), and the loop over points runs without the interpreter.
+(``separable``), one dense matrix a thread is filled, factored and read in place, and the heavy work of each point runs
+without the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -201,9 +202,9 @@ class Batch:
 
         over_range(some, len(v), least=4)
         logdet += separable.log_determinant(x)
-        # at extreme points (noise far below the data's scale) the terms' rounding could matter: sum directly there
+        # what the data put into a diagonal entry, beside what is left of it: their ratio multiplies the rounding,
+        # and where it is extreme (noise far below the data's scale) the sum is direct
         diagonal = np.concatenate([[0], np.cumsum(np.arange(m + 1, 1, -1))])[:m]
-        # what the data put into a diagonal entry, beside what is left of it: their ratio multiplies the rounding
         own = reach[:, :m] ** 2
         left = 1 + own * np.maximum(coefficients @ separable.terms[:, diagonal], 0.0)
         largest = (own * separable.terms[0, diagonal] * scale[:, None] / left).max(axis=1, initial=0.0)

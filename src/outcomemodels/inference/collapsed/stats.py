@@ -25,6 +25,7 @@ from outcomemodels.inference.collapsed.threads import over_range
 from outcomemodels.plugin import LinearStructure
 
 FORMAT = "outcomemodels.Statistics/1"
+Codes = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +86,18 @@ def statistics(structure: LinearStructure) -> Statistics:
     return statistics_of(structure, slice(None))
 
 
+def divisors(structure: LinearStructure, which: IntArray | slice) -> tuple[FloatArray, IntArray]:
+    """What the noise variance of each row is divided by (courses in a cell times weight), and its noise level."""
+    response = structure.response
+    assert response is not None
+    count = len(response.y[which])
+    n = response.n[which].astype(float) if response.kind == "cells" else np.ones(count)
+    divisor = n if structure.weight is None else n * structure.weight[which]
+    if structure.noise_codes is None:
+        return divisor, np.zeros(count, np.int64)
+    return divisor, structure.noise_codes[which].astype(np.int64)
+
+
 def statistics_of(structure: LinearStructure, which: IntArray | slice) -> Statistics:
     """Statistics of some rows of a structure that has been checked."""
     response = structure.response
@@ -94,11 +107,7 @@ def statistics_of(structure: LinearStructure, which: IntArray | slice) -> Statis
     is_cells = response.kind == "cells"
     y = response.y[which] - structure.X[which] @ offset
     count = len(y)
-    n = response.n[which] if is_cells else np.ones(count)
-    divisor = n if structure.weight is None else n * structure.weight[which]
-    codes = np.zeros(count, np.int64)
-    if structure.noise_codes is not None:
-        codes = structure.noise_codes[which].astype(np.int64)
+    divisor, codes = divisors(structure, which)
     groups = len(layout.noise_levels)
     if structure.known_variance is None:
         class_of, weight = codes, divisor
@@ -111,10 +120,11 @@ def statistics_of(structure: LinearStructure, which: IntArray | slice) -> Statis
     classes = len(noise)
     degrees, within = np.zeros(groups), np.zeros(groups)
     if is_cells:
+        n = response.n[which]
         degrees = np.bincount(codes, weights=n - 1, minlength=groups)
         squares = np.nan_to_num((n - 1) * response.sd[which] ** 2)
         within = np.bincount(codes, weights=squares, minlength=groups)
-    part = _Part(structure, layout, which, class_of, weight, classes)
+    part = _Part.of(structure, layout, which, weight, class_of, classes)
     rows, columns, gram = _gram(part)
     return Statistics(
         layout=layout,
@@ -134,24 +144,37 @@ def statistics_of(structure: LinearStructure, which: IntArray | slice) -> Statis
     )
 
 
+@dataclass(frozen=True, eq=False)
 class _Part:
-    """Rows of a structure laid out for the loops: codes, values, fixed columns, weights and classes."""
+    """Rows of a structure laid out for the loops: codes and values by block, fixed columns, weights and classes."""
 
-    def __init__(
-        self,
+    layout: Layout
+    codes: tuple[Codes, ...]
+    values: tuple[FloatArray, ...]
+    X: FloatArray
+    weight: FloatArray
+    owner: IntArray
+    classes: int
+
+    @classmethod
+    def of(
+        cls,
         structure: LinearStructure,
         layout: Layout,
         which: IntArray | slice,
-        class_of: IntArray,
         weight: FloatArray,
+        owner: IntArray,
         classes: int,
-    ) -> None:
-        self.layout, self.classes = layout, classes
-        self.codes = [np.ascontiguousarray(b.codes[which]) for b in structure.blocks]
-        self.values = [np.ascontiguousarray(b.values[which], dtype=float) for b in structure.blocks]
-        self.X = np.ascontiguousarray(structure.X[which], dtype=float)
-        self.weight = np.ascontiguousarray(weight, dtype=float)
-        self.owner = np.ascontiguousarray(class_of, dtype=np.int64)
+    ) -> _Part:
+        return cls(
+            layout,
+            tuple(np.ascontiguousarray(b.codes[which]) for b in structure.blocks),
+            tuple(np.ascontiguousarray(b.values[which], dtype=float) for b in structure.blocks),
+            np.ascontiguousarray(structure.X[which], dtype=float),
+            np.ascontiguousarray(weight, dtype=float),
+            np.ascontiguousarray(owner, dtype=np.int64),
+            classes,
+        )
 
 
 def _by_level(
@@ -190,7 +213,6 @@ def _cross(part: _Part, y: FloatArray) -> sparse.csr_array:
     return sparse.csr_array(sparse.coo_array((values, (variable, owners)), (layout.size, classes)))
 
 
-Codes = NDArray[np.integer[Any]]
 Entries = tuple[IntArray, IntArray, FloatArray]
 """Places in the Gram matrix (row times size plus column), classes, and sums."""
 
