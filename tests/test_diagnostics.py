@@ -44,6 +44,25 @@ def test_independent_draws_pass() -> None:
     assert "4 chains of 500 draws agree" in found.sentences[0]
 
 
+def test_r_hat_of_draws_that_are_independent_by_construction_is_not_read() -> None:
+    attrs: dict[str, object] = {"independent_draws": 1, "khat": 0.1, "kish_ess": 800}
+    found = diagnose(tree(shift=0.3, attrs=attrs))
+    assert found.passed
+    assert "max_rhat" not in found.numbers
+    assert "2,000 draws, independent by construction" in found.sentences[0]
+    few = diagnose(tree(draws=50, attrs=attrs))
+    assert not few.passed
+    assert "Too few draws: 200" in few.sentences[0]
+
+
+def test_independent_values_that_are_not_finite_fail() -> None:
+    made = tree(attrs={"independent_draws": 1})
+    made["posterior"]["beta"][0, 0, 1] = np.nan
+    found = diagnose(made)
+    assert not found.passed
+    assert "beta[age]" in found.sentences[0]
+
+
 def test_chains_that_disagree_fail_by_name() -> None:
     found = diagnose(tree(shift=3))
     assert not found.passed

@@ -44,6 +44,7 @@ def main() -> None:
             f"  {said['evaluations']} evaluations, k-hat {tree.attrs['khat']:.2f}, Kish {tree.attrs['kish_ess']:.0f}, "
             f"{tree.attrs['kish_ess'] / totals[-1]:.0f} a second, replicate error {said['replicate_error']:.3f}"
         )
+        del tree, reduced  # memory is that of one fit
     kept = sum(len(b.levels) for b in world.blocks[1:]) + 6
     with threadpool_limits(1, user_api="blas"):
         matrix = np.asfortranarray(np.eye(kept) * kept + 1.0)

@@ -14,6 +14,9 @@ E-BFMI                 >= 0.3       the sampler moves freely between energy leve
 k-hat                  <= 0.7       importance weights of an exact engine are well behaved
 Kish ESS               >= 400       enough effective draws after weighting
 =====================  ===========  ==================================================================
+
+Where draws are independent by construction there are no chains to agree: R-hat is not read (of ten thousand parameters
+some pass 1.01 by chance), and the draws themselves are counted.
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ from numpy.typing import NDArray
 
 APPROXIMATE = "approximate"
 """Attribute of a tree fitted to sums that were suppressed or rounded: a JSON list that says what was done."""
+
+INDEPENDENT = "independent_draws"
+"""Attribute of a tree whose draws are independent by construction: 1; absent or 0 where a chain made them."""
 
 FloatArray = NDArray[np.float64]
 
@@ -52,8 +58,8 @@ class Verdict:
         For people: what failed first; when all passed, one sentence saying on what grounds.
     numbers : mapping of name to number or parameter name
         ``max_rhat``, ``max_rhat_parameter``, ``min_ess_bulk``, ``min_ess_bulk_parameter``, ``min_ess_tail``,
-        ``min_ess_tail_parameter``, ``divergences``, ``min_ebfmi``, ``khat``, ``kish_ess``, ``chains``, ``draws``;
-        a number that does not apply is absent.
+        ``min_ess_tail_parameter``, ``divergences``, ``min_ebfmi``, ``khat``, ``kish_ess``, ``chains``, ``draws``,
+        ``independent_draws``; a number that does not apply is absent.
     """
 
     passed: bool
@@ -92,7 +98,10 @@ def diagnose(tree: xr.DataTree) -> Verdict:
     posterior = tree["posterior"].dataset
     chains, draws = int(posterior.sizes["chain"]), int(posterior.sizes["draw"])
     numbers["chains"], numbers["draws"] = float(chains), float(draws)
-    _judge_chains(tree, numbers, faults)
+    if int(tree.attrs.get(INDEPENDENT, 0)):
+        _judge_independent(tree, numbers, faults)
+    else:
+        _judge_chains(tree, numbers, faults)
     _judge_sampler(tree, numbers, faults)
     _judge_weights(tree, numbers, faults)
     marks = tuple(f"Approximate: {note}." for note in json.loads(tree.attrs.get(APPROXIMATE, "[]")))
@@ -129,6 +138,25 @@ def _judge_chains(tree: xr.DataTree, numbers: dict[str, float | str], faults: li
                 f"Too few effective draws for {what}: {numbers[key]:.0f} for {numbers[f'{key}_parameter']}, and at "
                 f"least {MIN_ESS:.0f} are needed. Sample longer."
             )
+
+
+def _judge_independent(tree: xr.DataTree, numbers: dict[str, float | str], faults: list[str]) -> None:
+    posterior = tree["posterior"].to_dataset()
+    ordered = {str(v.name): v.transpose("chain", "draw", ...) for v in posterior.data_vars.values()}
+    broken, varies = [], False
+    for variable in ordered.values():
+        values = np.asarray(variable.values, dtype=float)
+        bad = np.flatnonzero(~np.isfinite(values).all(axis=(0, 1)).reshape(-1))
+        broken += _element_names(variable, bad[:3])
+        varies = varies or bool((values != values[:1, :1]).any())
+    if broken:
+        faults.append(f"Values of {_some(broken)} are not finite.")
+    if not varies:
+        faults.append("No parameter varies between draws, so there is nothing to judge.")
+    count = float(numbers["chains"]) * float(numbers["draws"])
+    numbers["independent_draws"] = count
+    if count < MIN_ESS:
+        faults.append(f"Too few draws: {count:.0f}, and at least {MIN_ESS:.0f} are needed. Ask for more draws.")
 
 
 def _judge_sampler(tree: xr.DataTree, numbers: dict[str, float | str], faults: list[str]) -> None:
@@ -240,6 +268,11 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _grounds(numbers: Mapping[str, float | str]) -> str:
+    if "independent_draws" in numbers:
+        parts = [f"{numbers['independent_draws']:,.0f} draws, independent by construction"]
+        if "kish_ess" in numbers:
+            parts.append(f"{numbers['kish_ess']:,.0f} effective draws of the variance parameters after weighting")
+        return _with_weights(parts, numbers)
     chains = f"{numbers['chains']:.0f} chains of {numbers['draws']:.0f} draws"
     least = min(float(numbers["min_ess_bulk"]), float(numbers["min_ess_tail"]))
     parts = [
@@ -248,7 +281,11 @@ def _grounds(numbers: Mapping[str, float | str]) -> str:
     ]
     if "divergences" in numbers:
         parts.append("no divergences")
-    if "khat" in numbers:
+    return _with_weights(parts, numbers)
+
+
+def _with_weights(parts: list[str], numbers: Mapping[str, float | str]) -> str:
+    if "khat" in numbers and float(numbers["khat"]) > -1:
         parts.append(f"importance weights are well behaved (k-hat {numbers['khat']:.2f})")
     return "; ".join(parts) + "."
 

@@ -158,6 +158,7 @@ def diagnostics_table(verdict: Verdict) -> Table | None:
         ("max_rhat", "Largest R-hat: do the chains agree?", f"at most {MAX_RHAT}", "{:.3f}"),
         ("min_ess_bulk", "Fewest effective draws, means", f"at least {MIN_ESS:.0f}", "{:,.0f}"),
         ("min_ess_tail", "Fewest effective draws, interval ends", f"at least {MIN_ESS:.0f}", "{:,.0f}"),
+        ("independent_draws", "Independent draws", f"at least {MIN_ESS:.0f}", "{:,.0f}"),
         ("divergences", "Divergent draws", "0", "{:,.0f}"),
         ("min_ebfmi", "Least E-BFMI: free movement in energy", f"at least {MIN_EBFMI}", "{:.2f}"),
         ("khat", "Pareto k-hat of importance weights", f"at most {MAX_KHAT}", "{:.2f}"),

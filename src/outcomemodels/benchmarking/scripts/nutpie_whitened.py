@@ -4,8 +4,12 @@ Nothing is integrated out and nothing of the library is used: the density is tha
 (from their cross-products where all rows share one noise SD).
 Coefficients and effects are moved and scaled by the mean and the Cholesky factor that they would have at one point of
 the SDs, found by pilot runs; a fixed linear map changes no posterior, and takes away the correlations that make plain
-NUTS slow (the intercept with the means of the effects). Blocks whose SD may be near zero are written as SD times
-standard effects, the others as they are.
+NUTS slow (the intercept with the means of the effects). Effects of one column are written as the mean and SD that they
+would have given their block's SD and what the data say of them at that point, which is between leaving them as they are
+and SD times standard effects, level by level (Gorinova, Moore & Hoffman 2020, arXiv 1906.03028); in small blocks along
+the axes of what the data say of all levels together. Blocks of two columns are written one way or the other.
+Coefficients are written as the fixed columns' share of coefficients and small blocks together, which the data know,
+whereas how it parts between an intercept and the mean of few effects hangs on their SD.
 """
 
 from __future__ import annotations
@@ -20,7 +24,10 @@ import nutpie
 from scipy import linalg, sparse
 
 CENTRED_SHARE = 0.6
-"""Least share of a block's prior variance that the data must take away for it to be left as it is."""
+"""Least share of the prior variance that the data must take away for a block of two columns to be left as it is."""
+
+MOST_TURNED = 400
+"""Most levels of a block whose effects are turned to the axes of what the data say of them."""
 
 
 class Density:
@@ -59,6 +66,8 @@ class Density:
             self.sums = gram, self.Zt @ (self.divisor * p.y), float(p.y @ (self.divisor * p.y))
         self.size = len(self.priors) + len(self.pairs)
         self.centred = [True] * len(p.blocks)
+        self.told = [None] * len(p.blocks)
+        self.share = np.zeros((self.columns, self.at[-1] - self.columns))
 
     def factors(self, t):
         """Lower factor of each block's covariance."""
@@ -79,9 +88,24 @@ class Density:
         """Coefficients and effects in natural units."""
         u = a.copy()
         for k, L in enumerate(self.factors(t)):
-            if not self.centred[k]:
+            if self.told[k] is not None:
+                mean, sd = self.given(k, L)
+                u[self.block(k)] = self.turned(k, mean + sd * a[self.block(k)])
+            elif not self.centred[k]:
                 u[self.block(k)] = (a[self.block(k)].reshape(-1, len(L)) @ L.T).reshape(-1)
+        u[: self.columns] -= self.share @ u[self.columns :]
         return u
+
+    def given(self, k, L):
+        """Mean and SD of a block's effects given its SD and what the data are taken to say of each."""
+        precision, weighted, _ = self.told[k]
+        variance = 1 / (precision + L[0, 0] ** -2)
+        return weighted * variance, np.sqrt(variance)
+
+    def turned(self, k, x, back=False):
+        """From a block's axes to its levels, or back."""
+        axes = self.told[k][2]
+        return x if axes is None else axes.T @ x if back else axes @ x
 
     def variance(self, t):
         """Noise SDs and the variance of every row."""
@@ -114,11 +138,20 @@ class Density:
         within = self.squares / noise**2
         value -= float((self.degrees * np.log(noise) + within / 2).sum())
         dt[self.first[-1] : len(self.priors)] += by_noise - self.degrees + within
-        z = (a[: self.columns] - self.mean) / self.sd
+        z = (u[: self.columns] - self.mean) / self.sd
         value -= 0.5 * float(z @ z)
         da[: self.columns] = g[: self.columns] - z / self.sd
+        g[self.columns :] -= self.share.T @ da[: self.columns]
         for k, F in enumerate(L):
             here, q = self.block(k), len(F)
+            if self.told[k] is not None:
+                (mean, sd), p, effect = self.given(k, F), F[0, 0] ** -2, self.turned(k, u[here], back=True)
+                slope = self.turned(k, g[here], back=True) - p * effect
+                value += float(np.log(sd).sum() - 0.5 * p * (effect**2).sum()) - len(sd) * float(np.log(F[0, 0]))
+                da[here] = slope * sd
+                shrunk = p * sd**2
+                dt[self.first[k]] += float((slope * shrunk * (effect + mean) + p * effect**2 + shrunk - 1).sum())
+                continue
             if self.centred[k]:
                 z = (
                     linalg.solve_triangular(F, a[here].reshape(-1, q).T, lower=True).T
@@ -170,25 +203,33 @@ class Whitened:
     def __init__(self, density, centre, scale):
         d = self.density = density
         self.centre, self.scale = centre, scale
-        J = sparse.block_diag(
-            [sparse.eye_array(d.columns)]
-            + [
-                sparse.eye_array(b["levels"] * len(F))
-                if d.centred[k]
-                else sparse.kron(sparse.eye_array(b["levels"]), F)
-                for k, (b, F) in enumerate(zip(d.p.blocks, d.factors(centre), strict=True))
-            ],
-            format="csr",
-        )
-        _, v = d.variance(centre)
-        ZJ = sparse.csr_array(d.Z @ J)
-        prior = [sparse.diags_array(1 / d.sd**2)]
+        steps, prior = [sparse.eye_array(d.columns)], [sparse.csr_array((d.columns, d.columns))]
+        start, pulled = np.zeros(d.at[-1]), np.zeros(d.at[-1])
         for k, (b, F) in enumerate(zip(d.p.blocks, d.factors(centre), strict=True)):
-            inverse = np.linalg.inv(F @ F.T) if d.centred[k] else np.eye(len(F))
-            prior.append(sparse.kron(sparse.eye_array(b["levels"]), inverse))
-        P = sparse.csr_array(ZJ.T @ sparse.diags_array(1 / v) @ ZJ + sparse.block_diag(prior, format="csr"))
-        right = ZJ.T @ (d.p.y / v)
-        right[: d.columns] += d.mean / d.sd**2
+            every = sparse.eye_array(b["levels"])
+            if d.told[k] is not None:
+                mean, sd = d.given(k, F)
+                start[d.block(k)], pulled[d.block(k)] = d.turned(k, mean), -sd * mean / F[0, 0] ** 2
+                axes = d.told[k][2]
+                steps.append(sparse.diags_array(sd) if axes is None else sparse.csr_array(axes * sd))
+                prior.append(sparse.diags_array((sd / F[0, 0]) ** 2))
+            elif d.centred[k]:
+                steps.append(sparse.eye_array(b["levels"] * len(F)))
+                prior.append(sparse.kron(every, np.linalg.inv(F @ F.T)))
+            else:
+                steps.append(sparse.kron(every, F))
+                prior.append(sparse.kron(every, np.eye(len(F))))
+        _, v = d.variance(centre)
+        J = sparse.block_diag(steps, format="csr")
+        J = sparse.csr_array(J - sparse.vstack([sparse.csr_array(d.share) @ J[d.columns :], 0 * J[d.columns :]]))
+        start[: d.columns] = -d.share @ start[d.columns :]
+        flat = np.zeros(d.at[-1])
+        flat[: d.columns] = 1 / d.sd**2
+        G = sparse.csr_array(d.Zt @ sparse.diags_array(1 / v) @ d.Z + sparse.diags_array(flat))
+        P = sparse.csr_array(J.T @ G @ J + sparse.block_diag(prior, format="csr"))
+        given = d.Zt @ ((d.p.y - d.Z @ start) / v)
+        given[: d.columns] += (d.mean - start[: d.columns]) / d.sd**2
+        right = J.T @ given + pulled
         single = [k for k, b in enumerate(d.p.blocks) if len(b["columns"]) == 1]
         big = max(single, key=lambda k: d.p.blocks[k]["levels"], default=None)
         self.inside = np.arange(d.at[big], d.at[big + 1]) if big is not None else np.zeros(0, int)
@@ -207,8 +248,13 @@ class Whitened:
         own[self.rest] = (inverse**2).sum(axis=0)
         coupling = sparse.diags_array(1 / self.D) @ (self.Bt @ inverse.T)
         own[self.inside] = 1 / self.D + (coupling**2).sum(axis=1)
-        self.variances = own
+        self.variances, self.inverse = own, inverse
         self.size = d.size + d.at[-1]
+
+    def covariance(self, here):
+        """Of the effects of a small block at the centre."""
+        where = np.searchsorted(self.rest, np.arange(here.start, here.stop))
+        return self.inverse[:, where].T @ self.inverse[:, where]
 
     def place(self, x):
         """From whitened coordinates to those of the density."""
@@ -292,17 +338,49 @@ def prepare(problem, seed):
     centre[len(density.priors) :] = 0.0
     scale = np.full(density.size, 0.3)
     for round_, (tune, draws) in enumerate(((300, 100), (300, 300))):
+        tell(density, centre, scale)
         found, _, _ = sample(Whitened(density, centre, scale), draws, tune, seed + round_, 0.8, np.zeros(0, int))
         t = found[:, : density.size]
         centre, scale = t.mean(axis=0), np.maximum(t.std(axis=0), 1e-4)
+        tell(density, centre, scale)
         variances = Whitened(density, centre, scale).variances
         for k, F in enumerate(density.factors(centre)):
+            if density.told[k] is not None:
+                continue
             natural = density.centred[k]
             prior = np.tile(np.diag(F @ F.T), problem.blocks[k]["levels"]) if natural else 1.0
             share = 1 - float((variances[density.block(k)] / prior).mean())
             sure = float(scale[density.first[k] : density.first[k + 1]].max()) < 0.35
             density.centred[k] = share > CENTRED_SHARE and sure
     return Whitened(density, centre, scale)
+
+
+def tell(density, centre, scale):
+    """Note what the data say at one point of every effect of a block of one column: precision, and mean times it."""
+    one = [k for k, b in enumerate(density.p.blocks) if len(b["columns"]) == 1]
+    for k in one:
+        density.told[k] = None
+    density.share[:] = 0
+    if density.columns:
+        X = density.Z[:, : density.columns].toarray()
+        XtW = (X / density.variance(centre)[1][:, None]).T
+        biggest = max(range(len(density.p.blocks)), key=lambda k: density.p.blocks[k]["levels"])
+        for k in one:
+            here = density.block(k)
+            if k != biggest and here.stop - here.start <= MOST_TURNED:
+                met = (density.Zt[here.start : here.stop] @ XtW.T).T
+                density.share[:, here.start - density.columns : here.stop - density.columns] = linalg.lstsq(
+                    XtW @ X, met
+                )[0]
+    at = Whitened(density, centre, scale)
+    for k in one:
+        here, p = density.block(k), np.exp(-2 * centre[density.first[k]])
+        if here.start in at.inside or here.stop - here.start > MOST_TURNED:
+            precision = np.maximum(1 / at.variances[here] - p, 0.0)
+            density.told[k] = precision, at.mean[here] / at.variances[here], None
+        else:
+            values, axes = np.linalg.eigh(at.covariance(here))
+            density.told[k] = np.maximum(1 / values - p, 0.0), axes.T @ at.mean[here] / values, axes
 
 
 def named(problem, density, out):
@@ -362,7 +440,10 @@ def main():
     sample_s = perf_counter() - begin
     out = np.stack([f[0] for f in found])
     divergences = sum(f[1] for f in found)
-    written = ["as it is" if c else "SD times standard" for c in target.density.centred]
+    written = [
+        "given its SD" if told is not None else "as it is" if centred else "SD times standard"
+        for told, centred in zip(target.density.told, target.density.centred, strict=True)
+    ]
     bench_io.finish(
         bench_io.collect(problem, named(problem, target.density, out)),
         seconds={"compile": compile_s, "sample": sample_s, "post": 0.0},

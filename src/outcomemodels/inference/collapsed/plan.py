@@ -7,14 +7,18 @@ eliminated one by one and cheaply, and a dense Cholesky factor is left for all o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
 from outcomemodels.errors import SpecError
 from outcomemodels.inference.collapsed.layout import IntArray
 from outcomemodels.inference.collapsed.stats import Statistics
+
+Places = NDArray[np.integer[Any]]
 
 MAX_KEPT = 8000
 """Most variables in the dense factor: 8,000 need 0.5 GB and seconds a factorisation."""
@@ -55,14 +59,14 @@ class Plan:
     size: IntArray
     d_at: IntArray
     b_at: IntArray
-    met: IntArray
+    met: NDArray[np.int32]
     met_at: IntArray
     group: IntArray
     width: IntArray
     block: IntArray
     to_d: tuple[IntArray, IntArray]
     to_d_mirror: tuple[IntArray, IntArray]
-    to_b: tuple[IntArray, IntArray]
+    to_b: tuple[Places, Places]
     to_a: tuple[IntArray, IntArray]
     cost: float
 
@@ -81,7 +85,7 @@ def make_plan(stats: Statistics, eliminate: tuple[int, ...] | None = None) -> Pl
         If too many variables would remain.
     """
     eliminate, found = _choose(stats) if eliminate is None else (eliminate, _clusters(stats, eliminate))
-    effects, cluster, met_cluster, met_variable, cost = found
+    effects, cluster, pairs, cost = found
     layout = stats.layout
     is_effect = np.zeros(layout.size, bool)
     is_effect[effects] = True
@@ -101,8 +105,9 @@ def make_plan(stats: Statistics, eliminate: tuple[int, ...] | None = None) -> Pl
     d_at = np.concatenate([[0], np.cumsum(size**2)])
     place = np.full(layout.size, -1)
     place[kept] = np.arange(m)
-    met = place[met_variable]
-    met_at = np.concatenate([[0], np.cumsum(np.bincount(met_cluster, minlength=count))])
+    p = max(layout.size, 1)
+    met = place[pairs % p].astype(np.int32)
+    met_at = np.concatenate([[0], np.cumsum(np.bincount(pairs // p, minlength=count))])
     b_at = np.concatenate([[0], np.cumsum(size * (np.diff(met_at) + 1))])
     local = np.full(layout.size, -1)
     local[effects] = np.arange(len(effects)) - first[cluster]
@@ -114,13 +119,14 @@ def make_plan(stats: Statistics, eliminate: tuple[int, ...] | None = None) -> Pl
     c = cluster_of[i[e]]
     lower = d_at[c] + local[i[e]] * size[c] + local[j[e]]
     mirror = d_at[c] + local[j[e]] * size[c] + local[i[e]]
-    mixed = np.flatnonzero(~both & ~none)
-    inner = np.where(is_effect[i[mixed]], i[mixed], j[mixed])
-    outer = np.where(is_effect[i[mixed]], j[mixed], i[mixed])
+    mixed = _narrow(np.flatnonzero(~both & ~none))
+    inner, key = _met(i[mixed], j[mixed], is_effect, cluster_of)
+    b_place = np.searchsorted(pairs, key)
+    del key  # there may be as many of these as rows, so each goes when it has served
     c2 = cluster_of[inner]
-    key = met_cluster * max(m, 1) + met
-    position = np.searchsorted(key, c2 * max(m, 1) + place[outer]) - met_at[c2]
-    b_place = b_at[c2] + local[inner] * (np.diff(met_at)[c2] + 1) + position
+    b_place += (b_at[:-1] - met_at[:-1])[c2]
+    b_place += local[inner] * (np.diff(met_at)[c2] + 1)
+    del inner, c2
     rest = np.flatnonzero(none)
     a_place = np.maximum(place[i[rest]], place[j[rest]]) * (m + 1) + np.minimum(place[i[rest]], place[j[rest]])
     block = np.searchsorted(np.array(layout.starts[1:]), effects, side="right")
@@ -140,10 +146,15 @@ def make_plan(stats: Statistics, eliminate: tuple[int, ...] | None = None) -> Pl
         block=block,
         to_d=(e, lower),
         to_d_mirror=(e, mirror),
-        to_b=(mixed, b_place),
+        to_b=(mixed, _narrow(b_place)),
         to_a=(rest, a_place),
         cost=cost,
     )
+
+
+def _narrow(places: IntArray) -> Places:
+    """The same in half the memory where they fit."""
+    return places.astype(np.int32) if int(places.max(initial=0)) < 2**31 else places
 
 
 def response_places(plan: Plan) -> IntArray:
@@ -157,8 +168,8 @@ def response_places(plan: Plan) -> IntArray:
     return np.asarray(plan.b_at[cluster] + local * stride + stride - 1)
 
 
-Clusters = tuple[IntArray, IntArray, IntArray, IntArray, float]
-"""Effects, their clusters, pairs (cluster, kept variable met) in order, and the cost of a density."""
+Clusters = tuple[IntArray, IntArray, IntArray, float]
+"""Effects, their clusters, pairs of cluster and kept variable met (as one number) in order, and a density's cost."""
 
 
 def _choose(stats: Statistics) -> tuple[tuple[int, ...], Clusters]:
@@ -227,15 +238,22 @@ def _clusters(stats: Statistics, blocks: tuple[int, ...]) -> Clusters:
     number = np.cumsum(inside) - 1
     i, j = stats.rows, stats.columns
     mixed = inside[i] != inside[j]
-    inner = np.where(inside[i[mixed]], i[mixed], j[mixed])
-    outer = np.where(inside[i[mixed]], j[mixed], i[mixed])
-    keys = np.sort(cluster[number[inner]] * p + outer, kind="stable")
-    keys = keys[np.concatenate([np.ones(min(1, len(keys)), bool), keys[1:] != keys[:-1]])]
-    met_cluster, met_variable = keys // p, keys % p
+    keys = _met(i[mixed], j[mixed], inside, np.append(cluster, 0)[number])[1]
+    keys.sort(kind="stable")
+    keys = keys[np.diff(keys, prepend=-1) > 0]
     size = np.bincount(cluster, minlength=count).astype(float)
-    met = np.bincount(met_cluster, minlength=count).astype(float)
+    met = np.bincount(keys // max(p, 1), minlength=count).astype(float)
     kept = float(p - len(effects))
     loops = LOOPS * float((size**3 / 3 + size**2 * met + size * (met + 1) ** 2 / 2).sum())
     if len(blocks) == 1 and (size == 1).all():
         loops = min(loops, SEPARATED * (kept + 1) ** 2)
-    return effects, cluster, met_cluster, met_variable, loops + kept**3 / 3
+    return effects, cluster, keys, loops + kept**3 / 3
+
+
+def _met(i: IntArray, j: IntArray, inside: NDArray[np.bool_], cluster_of: IntArray) -> tuple[IntArray, IntArray]:
+    """Of entries with one end inside: that end, and its cluster with the other end as one number."""
+    first = inside[i]
+    inner = np.where(first, i, j)
+    key = cluster_of[inner] * max(len(inside), 1)
+    key += np.where(first, j, i)
+    return inner, key

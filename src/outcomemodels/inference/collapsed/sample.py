@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from outcomemodels.diagnostics import INDEPENDENT
 from outcomemodels.inference.collapsed.aside import find_aside, with_own_effects, without
 from outcomemodels.inference.collapsed.batch import Batch, Points
 from outcomemodels.inference.collapsed.collapse import Collapsed
@@ -65,7 +66,7 @@ def sample_collapsed(
         ``/posterior`` as in :mod:`outcomemodels.posterior`, dims (chain, draw, …); ``/sample_stats`` with
         ``weight`` (the importance weight of the point a draw was
         resampled from, 1 on average), dims (chain, draw); ``/variance_points`` with every weighted point. Attributes
-        ``engine``, ``khat``, ``kish_ess``, ``diagnostics`` (JSON).
+        ``engine``, ``independent_draws``, ``khat``, ``kish_ess``, ``diagnostics`` (JSON).
 
     Raises
     ------
@@ -102,6 +103,7 @@ def _sample(structure: LinearStructure, draws: int, seed: int, said: _Said, stat
     tree = _tree(structure, parameters, weighed, chosen, variables, per_chain)
     tree.attrs = {
         "engine": "collapsed",
+        INDEPENDENT: int(weighed.method != "nuts"),
         "khat": -1.0 if diagnostics["khat"] is None else float(diagnostics["khat"]),
         "kish_ess": float(min(weighed.kish, 1e9)),
         "diagnostics": json.dumps(diagnostics),

@@ -86,7 +86,7 @@ def statistics(structure: LinearStructure) -> Statistics:
     return statistics_of(structure, slice(None))
 
 
-def divisors(structure: LinearStructure, which: IntArray | slice) -> tuple[FloatArray, IntArray]:
+def divisors(structure: LinearStructure, which: IntArray | slice) -> tuple[FloatArray, Codes]:
     """What the noise variance of each row is divided by (courses in a cell times weight), and its noise level."""
     response = structure.response
     assert response is not None
@@ -94,8 +94,8 @@ def divisors(structure: LinearStructure, which: IntArray | slice) -> tuple[Float
     n = response.n[which].astype(float) if response.kind == "cells" else np.ones(count)
     divisor = n if structure.weight is None else n * structure.weight[which]
     if structure.noise_codes is None:
-        return divisor, np.zeros(count, np.int64)
-    return divisor, structure.noise_codes[which].astype(np.int64)
+        return divisor, np.zeros(count, np.int32)
+    return divisor, structure.noise_codes[which]
 
 
 def statistics_of(structure: LinearStructure, which: IntArray | slice) -> Statistics:
@@ -105,7 +105,7 @@ def statistics_of(structure: LinearStructure, which: IntArray | slice) -> Statis
     layout = Layout.of(structure)
     offset = np.array([p.values[0] for p in structure.column_priors])
     is_cells = response.kind == "cells"
-    y = response.y[which] - structure.X[which] @ offset
+    y = response.y[which] - structure.X[which] @ offset if offset.any() else np.asarray(response.y[which], dtype=float)
     count = len(y)
     divisor, codes = divisors(structure, which)
     groups = len(layout.noise_levels)
@@ -115,7 +115,7 @@ def statistics_of(structure: LinearStructure, which: IntArray | slice) -> Statis
     else:
         key = np.stack([codes.astype(float), divisor, structure.known_variance[which]])
         unique, inverse = np.unique(key, axis=1, return_inverse=True)
-        class_of, weight = inverse.reshape(-1).astype(np.int64), np.ones(count)
+        class_of, weight = inverse.reshape(-1).astype(np.int32), np.ones(count)
         noise, class_divisor, known = unique[0].astype(np.int64), unique[1], unique[2]
     classes = len(noise)
     degrees, within = np.zeros(groups), np.zeros(groups)
@@ -153,7 +153,7 @@ class _Part:
     values: tuple[FloatArray, ...]
     X: FloatArray
     weight: FloatArray
-    owner: IntArray
+    owner: NDArray[np.int32]
     classes: int
 
     @classmethod
@@ -163,7 +163,7 @@ class _Part:
         layout: Layout,
         which: IntArray | slice,
         weight: FloatArray,
-        owner: IntArray,
+        owner: Codes,
         classes: int,
     ) -> _Part:
         return cls(
@@ -172,7 +172,7 @@ class _Part:
             tuple(np.ascontiguousarray(b.values[which], dtype=float) for b in structure.blocks),
             np.ascontiguousarray(structure.X[which], dtype=float),
             np.ascontiguousarray(weight, dtype=float),
-            np.ascontiguousarray(owner, dtype=np.int64),
+            np.ascontiguousarray(owner, dtype=np.int32),
             classes,
         )
 
@@ -191,7 +191,7 @@ def _by_level(
         return level, owner, sums[level, owner]
     met, compact = np.unique(codes.astype(np.int64) * classes + part.owner, return_inverse=True)
     sums, seen = np.zeros((len(met), 1, columns)), np.zeros((len(met), 1), bool)
-    sum_columns(compact.reshape(-1), left, a, right, part.weight, np.zeros(len(codes), np.int64), sums, seen)
+    sum_columns(compact.reshape(-1), left, a, right, part.weight, np.zeros(len(codes), np.int32), sums, seen)
     return met // classes, met % classes, sums[:, 0]
 
 
@@ -203,7 +203,7 @@ def _cross(part: _Part, y: FloatArray) -> sparse.csr_array:
         for a in range(layout.widths[k]):
             level, owner, sums = _by_level(part, codes, layout.levels[k], values, a, outcome)
             found.append((layout.starts[k] + level * layout.widths[k] + a, owner, sums[:, 0]))
-    none = np.zeros(len(y), np.int64)
+    none = np.zeros(len(y), np.int32)
     for a in range(len(layout.columns)):
         _, owner, sums = _by_level(part, none, 1, part.X, a, outcome)
         found.append((np.full(len(owner), layout.fixed.start + a), owner, sums[:, 0]))
@@ -230,16 +230,18 @@ def _gram(part: _Part) -> tuple[IntArray, IntArray, sparse.csr_array]:
 
     over_range(some, len(work))
     p, classes = part.layout.size, part.classes
-    found = [entries for each in done for entries in each] + _fixed(part)
-    if not found:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), sparse.csr_array((0, classes))
-    places, owners, sums = (np.concatenate(x) for x in zip(*found, strict=True))
+    done.append(_fixed(part))
+    places = np.concatenate([np.zeros(0, np.int64), *[entry[0] for each in done for entry in each]])
+    owners = np.concatenate([np.zeros(0, np.int32), *[entry[1].astype(np.int32) for each in done for entry in each]])
+    sums = np.concatenate([np.zeros(0), *[entry[2] for each in done for entry in each]])
+    done.clear()  # each array is let go of as soon as the next stands: there may be as many entries as rows
     order = np.argsort(places, kind="stable")
-    places = places[order]
-    fresh = np.concatenate([np.ones(min(1, len(places)), bool), places[1:] != places[:-1]])
-    keys, entry = places[fresh], np.cumsum(fresh) - 1
-    values = sparse.coo_array((sums[order], (entry, owners[order])), (len(keys), classes))
-    return keys // p, keys % p, sparse.csr_array(values)
+    places, owners, sums = places[order], owners[order], sums[order]
+    del order
+    starts = np.flatnonzero(np.diff(places, prepend=-1))  # a place and class occur once, classes of a place in order
+    places = places[starts]
+    gram = sparse.csr_array((sums, owners, np.append(starts, len(sums)).astype(np.int32)), (len(places), classes))
+    return places // p, places % p, gram
 
 
 def _within(part: _Part, k: int) -> list[Entries]:
@@ -297,7 +299,7 @@ def _by_pair(part: _Part, k: int, a: int, other: int, b: int) -> tuple[IntArray,
 def _fixed(part: _Part) -> list[Entries]:
     """The fixed columns among themselves."""
     start, p = part.layout.fixed.start, part.layout.size
-    none = np.zeros(len(part.X), np.int64)
+    none = np.zeros(len(part.X), np.int32)
     out: list[Entries] = []
     for a in range(len(part.layout.columns)):
         _, owner, sums = _by_level(part, none, 1, part.X, a, part.X)
