@@ -76,6 +76,14 @@ def pack(codes: Any, shifts: Any, out: Any) -> None:
 
 
 @nb.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def add_levels(level: Any, table: Any, columns: Any, out: Any) -> None:
+    """Add some columns of ``table``, dims (row, variable), to ``out``, dims (level, column)."""
+    for i in range(len(level)):
+        for k in range(len(columns)):
+            out[level[i], k] += table[i, columns[k]]
+
+
+@nb.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def order_by(codes: Any, size: int) -> tuple[Any, Any]:
     """Rows in the order of their codes, and where each code starts; a stable counting sort."""
     starts = np.zeros(size + 1, np.int64)
@@ -84,7 +92,7 @@ def order_by(codes: Any, size: int) -> tuple[Any, Any]:
     for j in range(size):
         starts[j + 1] += starts[j]
     place = starts[:-1].copy()
-    order = np.empty(len(codes), np.int64)
+    order = np.empty(len(codes), np.int32)
     for i in range(len(codes)):
         order[place[codes[i]]] = i
         place[codes[i]] += 1
@@ -93,28 +101,27 @@ def order_by(codes: Any, size: int) -> tuple[Any, Any]:
 
 @nb.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def pair_sums(
-    order: Any, starts: Any, second: Any, size: int, classes: Any, n_classes: int, values: Any
-) -> tuple[Any, Any, Any, Any]:
-    """Sums of ``values`` dims (value, row) by (first code, second code, class).
+    order: Any,
+    starts: Any,
+    second: Any,
+    size: int,
+    classes: Any,
+    n_classes: int,
+    values: Any,
+    base: int,
+    first_step: int,
+    second_step: int,
+) -> tuple[Any, Any, Any]:
+    """Sums of ``values`` dims (row,) by (first code, second code, class).
 
-    Returns first codes, second codes, classes and sums dims (entry, value), ascending in that order.
+    Returns places (base + first code * its step + second code * its step), classes and sums, dims (entry,), ascending
+    by codes and class.
     """
-    n_values = values.shape[0]
-    scratch = np.zeros((size * n_classes, n_values))
+    most = min(len(order), (len(starts) - 1) * size * n_classes)
+    scratch = np.zeros(size * n_classes)
     seen = np.full(size * n_classes, -1, np.int64)
     touched = np.empty(size * n_classes, np.int64)
-    total = 0
-    for j in range(len(starts) - 1):
-        for at in range(starts[j], starts[j + 1]):
-            t = second[order[at]] * n_classes + classes[order[at]]
-            if seen[t] != j:
-                seen[t] = j
-                total += 1
-    first_out = np.empty(total, np.int64)
-    second_out = np.empty(total, np.int64)
-    class_out = np.empty(total, np.int64)
-    sums = np.empty((total, n_values))
-    seen[:] = -1
+    places, owners, sums = np.empty(most, np.int64), np.empty(most, np.int32), np.empty(most)
     put = 0
     for j in range(len(starts) - 1):
         count = 0
@@ -125,19 +132,14 @@ def pair_sums(
                 seen[t] = j
                 touched[count] = t
                 count += 1
-                for v in range(n_values):
-                    scratch[t, v] = 0.0
-            for v in range(n_values):
-                scratch[t, v] += values[v, i]
-        found = np.sort(touched[:count])
-        for t in found:
-            first_out[put] = j
-            second_out[put] = t // n_classes
-            class_out[put] = t % n_classes
-            for v in range(n_values):
-                sums[put, v] = scratch[t, v]
+                scratch[t] = 0.0
+            scratch[t] += values[i]
+        for t in np.sort(touched[:count]):
+            places[put] = base + j * first_step + (t // n_classes) * second_step
+            owners[put] = t % n_classes
+            sums[put] = scratch[t]
             put += 1
-    return first_out, second_out, class_out, sums
+    return places[:put], owners[:put], sums[:put]
 
 
 @nb.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +18,9 @@ from outcomemodels.design.terms import Terms, batch_of, choose_terms
 from outcomemodels.errors import SpecError
 from outcomemodels.inference.collapsed.cells import FloatArray, Parts, Reduced, column_name
 from outcomemodels.inference.collapsed.layout import Layout, check_structure
-from outcomemodels.inference.collapsed.pairs import Entries, Sorted, pair_entries
+from outcomemodels.inference.collapsed.pairs import Entries, Sorted, gathered, pair_entries
 from outcomemodels.inference.collapsed.stats import Statistics
+from outcomemodels.inference.collapsed.threads import over_range
 from outcomemodels.plugin import LinearModel, LinearStructure, Priors
 from outcomemodels.schema import Direction, Field, Statistic
 
@@ -226,63 +229,67 @@ def statistics_from(condensed: Condensed, structure: LinearStructure) -> Statist
     """Statistics of the rows that were reduced, for a structure made by :meth:`Condensed.structure`."""
     reduced, design = condensed.reduced, condensed.design
     layout = Layout.of(structure)
+    size, fixed, classes = layout.size, layout.fixed.start, len(layout.noise_levels)
     offset = np.array([p.values[0] for p in structure.column_priors])
     p, slopes = len(design.columns), _slopes(design)
     move = _moves(condensed, slopes, offset)
-    sums, products = move @ reduced.sums.T, move @ reduced.products @ move.T
-    last = move.shape[0] - 1
+    last = len(move) - 1
+    sums, products = reduced.sums @ move.T, move @ reduced.products @ move.T
     cells = _Side(design, reduced, on_groups=False)
     groups = _Side(design, reduced, on_groups=True)
-    classes = len(layout.noise_levels)
     owner_cells, owner_groups = cells.noise(design), groups.noise(design)
-    entries: list[Entries] = []
-    cross = np.zeros((layout.size, classes))
-    squares = products.reshape(len(products), -1)
-    width = move.shape[0]
-    one = reduced.sums[:, :1].T.copy()
-    fixed = layout.fixed.start
-    for k, batch in enumerate(design.batches):
-        for a, name in enumerate(batch.columns):
-            row = layout.starts[k] + a
-            if name == "1":
-                codes, owner, table = cells.codes(batch.by), owner_cells, sums
-            else:
-                codes, owner = groups.codes(batch.by), owner_groups
-                table = products[:, p + slopes.index(name)].T
-            at = codes * classes + owner
-            size = layout.levels[k] * classes
-            first = row + np.arange(layout.levels[k]) * layout.widths[k]
-            values = np.stack([np.bincount(at, weights=table[c], minlength=size) for c in (*range(p), last)])
-            values = values.reshape(p + 1, layout.levels[k], classes)
-            cross[first] += values[p]
-            entries += [Entries.dense(first, np.full(len(first), fixed + b), values[b]) for b in range(p)]
-    for k, batch in enumerate(design.batches):
-        for other in range(k, len(design.batches)):
-            second = design.batches[other]
-            for a, left in enumerate(batch.columns):
-                for b, right in enumerate(second.columns):
-                    if other == k and b < a:
-                        continue
-                    ones = (left == "1") + (right == "1")
-                    side, owner = (groups, owner_groups) if ones == 0 else (cells, owner_cells)
-                    if ones == 2:
-                        value = one
-                    elif ones == 1:
-                        value = sums[p + slopes.index(right if left == "1" else left)][None]
-                    else:
-                        value = squares[:, (p + slopes.index(left)) * width + p + slopes.index(right)][None]
-                    rows = (layout.starts[k] + a, layout.widths[k], layout.levels[k])
-                    columns = (layout.starts[other] + b, layout.widths[other], layout.levels[other])
-                    ends = side.sorted(batch.by, rows[2]), side.sorted(second.by, columns[2])
-                    entries += pair_entries(*ends, rows, columns, owner, classes, [value[0]])
-    total = np.zeros((classes, width, width))
+    cross = np.zeros((size, classes))
+
+    def with_columns(k: int, a: int) -> list[Entries]:
+        """A column of a block with the fixed columns and with the outcome."""
+        from outcomemodels.inference.collapsed.cell_kernels import add_levels
+
+        batch = design.batches[k]
+        if batch.columns[a] == "1":
+            codes, owner, table = cells.codes(batch.by), owner_cells, sums
+        else:
+            codes, owner = groups.codes(batch.by), owner_groups
+            table = np.ascontiguousarray(products[:, p + slopes.index(batch.columns[a])])
+        out = np.zeros((layout.levels[k], classes, p + 1))
+        flat = out.reshape(-1, p + 1)
+        add_levels(codes * classes + owner, table, np.array([*range(p), last]), flat)
+        first = layout.starts[k] + a + np.arange(layout.levels[k]) * layout.widths[k]
+        cross[first] += out[:, :, p]
+        return [Entries.dense(first * size + fixed + b, out[:, :, b]) for b in range(p)]
+
+    def of_pair(k: int, a: int, other: int, b: int) -> list[Entries]:
+        """Two columns of blocks with each other."""
+        left, right = design.batches[k].columns[a], design.batches[other].columns[b]
+        ones = (left == "1") + (right == "1")
+        side, owner = (groups, owner_groups) if ones == 0 else (cells, owner_cells)
+        if ones == 2:
+            value = reduced.sums[:, 0]
+        elif ones == 1:
+            value = sums[:, p + slopes.index(right if left == "1" else left)]
+        else:
+            value = products[:, p + slopes.index(left), p + slopes.index(right)]
+        rows = (layout.starts[k] + a, layout.widths[k], layout.levels[k])
+        columns = (layout.starts[other] + b, layout.widths[other], layout.levels[other])
+        ends = side.sorted(design.batches[k].by, rows[2]), side.sorted(design.batches[other].by, columns[2])
+        return [pair_entries(*ends, rows, columns, size, owner, classes, value)]
+
+    work = _work(design, with_columns, of_pair, cells, groups, layout)
+    done: list[list[Entries]] = [[] for _ in work]
+
+    def some(begin: int, end: int) -> None:
+        for i in range(begin, end):
+            done[i] = work[i]()
+
+    over_range(some, len(work))
+    entries = [entry for each in done for entry in each]
+    done.clear()
+    total = np.zeros((classes, last + 1, last + 1))
     np.add.at(total, owner_groups, products)
     for a in range(p):
         cross[fixed + a] += total[:, a, last]
-        entries.append(
-            Entries.dense(np.full(p - a, fixed + a), fixed + np.arange(a, p), np.stack(list(total[:, a, a:p]), axis=1))
-        )
-    rows_out, columns_out, gram = Entries.gathered(entries, layout.size, classes)
+        places = (fixed + a) * size + fixed + np.arange(a, p)
+        entries.append(Entries.dense(places, np.stack(list(total[:, a, a:p]), axis=1)))
+    rows_out, columns_out, gram = gathered(entries, size, classes)
     counts = np.zeros((classes, reduced.counts.shape[1]))
     np.add.at(counts, owner_groups, reduced.counts)
     return Statistics(
@@ -301,6 +308,28 @@ def statistics_from(condensed: Condensed, structure: LinearStructure) -> Statist
         degrees=counts[:, 2],
         within=counts[:, 3],
     )
+
+
+WithColumns = Callable[[int, int], list[Entries]]
+Pair = Callable[[int, int, int, int], list[Entries]]
+
+
+def _work(
+    design: Design, with_columns: WithColumns, of_pair: Pair, cells: _Side, groups: _Side, layout: Layout
+) -> list[Callable[[], list[Entries]]]:
+    """What is to be summed, piece by piece; rows are sorted by each block's levels before, since pieces share that."""
+    work: list[Callable[[], list[Entries]]] = []
+    for k, batch in enumerate(design.batches):
+        for a, name in enumerate(batch.columns):
+            work.append(partial(with_columns, k, a))
+            (cells if name == "1" else groups).sorted(batch.by, layout.levels[k])
+            if name != "1":
+                cells.sorted(batch.by, layout.levels[k])
+        for other in range(k, len(design.batches)):
+            for a in range(len(batch.columns)):
+                for b in range(a if other == k else 0, len(design.batches[other].columns)):
+                    work.append(partial(of_pair, k, a, other, b))
+    return work
 
 
 def _slopes(design: Design) -> tuple[str, ...]:
@@ -340,7 +369,7 @@ class _Side:
 
     def __init__(self, design: Design, reduced: Reduced, *, on_groups: bool) -> None:
         self.design, self.reduced, self.on_groups = design, reduced, on_groups
-        self.held: dict[tuple[str, ...], NDArray[np.int64]] = {}
+        self.held: dict[tuple[str, ...], NDArray[np.int32]] = {}
         self.orders: dict[tuple[str, ...], Sorted] = {}
 
     def sorted(self, by: tuple[str, ...], levels: int) -> Sorted:
@@ -349,12 +378,12 @@ class _Side:
             self.orders[by] = Sorted.of(self.codes(by), levels)
         return self.orders[by]
 
-    def codes(self, by: tuple[str, ...]) -> NDArray[np.int64]:
+    def codes(self, by: tuple[str, ...]) -> NDArray[np.int32]:
         """Level of the crossing, dims (cell,) or (group,)."""
         if by not in self.held:
             crossing = self.design.crossing(by)
             if not self.on_groups:
-                self.held[by] = crossing.codes.astype(np.int64)
+                self.held[by] = crossing.codes.astype(np.int32, copy=False)
             else:
                 names = self.reduced.recipe.squares_by
                 own = self.reduced.groups[:, [names.index(n) for n in by]]
@@ -364,10 +393,10 @@ class _Side:
                 level = np.empty(len(seen), np.int64)
                 level[place] = crossing.codes
                 index = {tuple(map(int, s)): int(v) for s, v in zip(seen - 1, level, strict=True)}
-                self.held[by] = np.array([index[tuple(map(int, g))] for g in own], dtype=np.int64)
+                self.held[by] = np.array([index[tuple(map(int, g))] for g in own], dtype=np.int32)
         return self.held[by]
 
-    def noise(self, design: Design) -> NDArray[np.int64]:
+    def noise(self, design: Design) -> NDArray[np.int32]:
         """Noise level, dims (cell,) or (group,)."""
         size = len(self.reduced.groups if self.on_groups else self.reduced.codes)
-        return self.codes((design.noise_by,)) if design.noise_by else np.zeros(size, np.int64)
+        return self.codes((design.noise_by,)) if design.noise_by else np.zeros(size, np.int32)

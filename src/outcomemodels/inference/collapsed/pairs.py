@@ -1,15 +1,14 @@
-"""Entries of a Gram matrix from pairs of factors: the combinations that occur, never a table of those that do not."""
+"""Entries of a Gram matrix: the combinations of levels that occur, never a table of those that do not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from outcomemodels.inference.collapsed.cell_kernels import order_by, pair_sums
 from outcomemodels.inference.collapsed.layout import FloatArray, IntArray
 
 Place = tuple[int, int, int]
@@ -20,56 +19,65 @@ Place = tuple[int, int, int]
 class Sorted:
     """Levels of a block, dims (row,), the rows in their order, and where each level starts."""
 
-    codes: NDArray[np.int64]
-    order: NDArray[np.int64]
+    codes: NDArray[np.int32]
+    order: NDArray[np.int32]
     starts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, codes: NDArray[np.int64], levels: int) -> Sorted:
+    def of(cls, codes: NDArray[np.int32], levels: int) -> Sorted:
         """Sort once, for every pair the block is in."""
+        from outcomemodels.inference.collapsed.cell_kernels import order_by
+
         return cls(codes, *order_by(codes, levels))
 
 
 @dataclass(frozen=True, eq=False)
 class Entries:
-    """Entries of a matrix by variance class; all dims (entry,)."""
+    """Entries of a matrix by variance class; all dims (entry,).
 
-    rows: IntArray
-    columns: IntArray
-    classes: IntArray
+    Parameters
+    ----------
+    places : array of int
+        Row times the matrix's size plus column, upper triangle. No place and class occurs twice.
+    classes : array of int
+        Ascending within a place.
+    values : array
+    """
+
+    places: IntArray
+    classes: NDArray[np.int32]
     values: FloatArray
 
     @classmethod
-    def dense(cls, rows: IntArray, columns: IntArray, values: FloatArray) -> Entries:
+    def of(cls, places: IntArray, classes: NDArray[np.integer[Any]], values: FloatArray) -> Entries:
+        """With classes in little memory."""
+        return cls(places, classes.astype(np.int32, copy=False), values)
+
+    @classmethod
+    def dense(cls, places: IntArray, values: FloatArray) -> Entries:
         """One entry a place and class; ``values`` dims (place, class)."""
         n = values.shape[1]
-        return cls(np.repeat(rows, n), np.repeat(columns, n), np.tile(np.arange(n), len(rows)), values.reshape(-1))
+        classes = np.tile(np.arange(n, dtype=np.int32), len(places))
+        return cls(np.repeat(places, n), classes, values.reshape(-1))
 
-    @staticmethod
-    def gathered(parts: Sequence[Entries], size: int, classes: int) -> tuple[IntArray, IntArray, sparse.csr_array]:
-        """Places of the upper triangle, ascending, and values, dims (entry, class)."""
-        if not parts:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64), sparse.csr_array((0, classes))
-        rows = np.concatenate([p.rows for p in parts])
-        columns = np.concatenate([p.columns for p in parts])
-        owners = np.concatenate([p.classes for p in parts])
-        values = np.concatenate([p.values for p in parts])
-        wide = sparse.csr_array(
-            sparse.coo_array((values, (rows, columns * classes + owners)), (max(size, 1), max(size, 1) * classes))
-        )
-        wide.sum_duplicates()
-        row = np.repeat(np.arange(wide.shape[0]), np.diff(wide.indptr))
-        column, owner = np.divmod(wide.indices.astype(np.int64), classes)
-        if classes == 1:
-            shape = (len(row), 1)
-            gram = sparse.csr_array((wide.data, np.zeros(len(row), np.int64), np.arange(len(row) + 1)), shape=shape)
-            return row, column, gram
-        new = np.ones(len(row), dtype=bool)
-        new[1:] = (row[1:] != row[:-1]) | (column[1:] != column[:-1])
-        starts = np.flatnonzero(new)
-        pointers = np.append(starts, len(row))
-        gram = sparse.csr_array((wide.data, owner, pointers), shape=(len(starts), classes))
-        return row[starts], column[starts], gram
+
+def gathered(parts: list[Entries], size: int, classes: int) -> tuple[IntArray, IntArray, sparse.csr_array]:
+    """Rows and columns of the entries, ascending, and their values, dims (entry, class).
+
+    ``parts`` is emptied: there may be as many entries as rows, so each array is let go of as soon as the next stands.
+    """
+    places = np.concatenate([np.zeros(0, np.int64), *[part.places for part in parts]])
+    owners = np.concatenate([np.zeros(0, np.int32), *[part.classes for part in parts]])
+    values = np.concatenate([np.zeros(0), *[part.values for part in parts]])
+    parts.clear()
+    order = np.argsort(places, kind="stable")
+    places, owners, values = places[order], owners[order], values[order]
+    del order
+    starts = np.flatnonzero(np.diff(places, prepend=-1))
+    pointers = np.append(starts, len(values)).astype(np.int32 if len(values) < 2**31 else np.int64)
+    places = places[starts]
+    gram = sparse.csr_array((values, owners, pointers), shape=(len(places), classes))
+    return places // max(size, 1), places % max(size, 1), gram
 
 
 def pair_entries(
@@ -77,11 +85,11 @@ def pair_entries(
     second: Sorted,
     rows: Place,
     columns: Place,
-    owner: NDArray[np.int64],
+    size: int,
+    owner: NDArray[np.int32],
     classes: int,
-    values: Sequence[FloatArray],
-    shifts: Sequence[tuple[int, int]] = ((0, 0),),
-) -> list[Entries]:
+    values: FloatArray,
+) -> Entries:
     """Entries of the pair of two blocks: sums of values over the rows that share both levels.
 
     Parameters
@@ -89,20 +97,21 @@ def pair_entries(
     first, second : Sorted
         Levels of the two blocks.
     rows, columns : Place
+    size : int
+        Of the matrix.
     owner : array, dims (row,)
         Variance class.
     classes : int
-    values : sequence of arrays, dims (row,)
-    shifts : sequence of (row shift, column shift)
-        Where each of ``values`` goes, beside the place of the first.
+    values : array, dims (row,)
     """
+    from outcomemodels.inference.collapsed.cell_kernels import pair_sums
+
     swap = rows[2] < columns[2]
     long, short = (second, first) if swap else (first, second)
-    size = rows[2] if swap else columns[2]
-    i, j, c, sums = pair_sums(long.order, long.starts, short.codes, size, owner, classes, np.stack(list(values)))
-    if swap:
-        i, j = j, i
-    return [
-        Entries(rows[0] + i * rows[1] + a, columns[0] + j * columns[1] + b, c, sums[:, v])
-        for v, (a, b) in enumerate(shifts)
-    ]
+    down, across = rows[1] * size, columns[1]
+    return Entries(
+        *pair_sums(
+            long.order, long.starts, short.codes, min(rows[2], columns[2]), owner, classes,
+            np.ascontiguousarray(values), rows[0] * size + columns[0], *((across, down) if swap else (down, across)),
+        )
+    )  # fmt: skip

@@ -21,6 +21,7 @@ from scipy import sparse
 
 from outcomemodels.errors import FileError, SpecError
 from outcomemodels.inference.collapsed.layout import FloatArray, IntArray, Layout, check_structure
+from outcomemodels.inference.collapsed.pairs import Entries, gathered
 from outcomemodels.inference.collapsed.threads import over_range
 from outcomemodels.plugin import LinearStructure
 
@@ -198,7 +199,7 @@ def _by_level(
 def _cross(part: _Part, y: FloatArray) -> sparse.csr_array:
     """Sum of w f r, dims (variable, class)."""
     layout, classes, outcome = part.layout, part.classes, y[:, None]
-    found: list[Entries] = []
+    found: list[tuple[IntArray, IntArray, FloatArray]] = []
     for k, (codes, values) in enumerate(zip(part.codes, part.values, strict=True)):
         for a in range(layout.widths[k]):
             level, owner, sums = _by_level(part, codes, layout.levels[k], values, a, outcome)
@@ -213,10 +214,6 @@ def _cross(part: _Part, y: FloatArray) -> sparse.csr_array:
     return sparse.csr_array(sparse.coo_array((values, (variable, owners)), (layout.size, classes)))
 
 
-Entries = tuple[IntArray, IntArray, FloatArray]
-"""Places in the Gram matrix (row times size plus column), classes, and sums."""
-
-
 def _gram(part: _Part) -> tuple[IntArray, IntArray, sparse.csr_array]:
     """Sum of w f f': places of the upper triangle, and values, dims (entry, class)."""
     blocks = range(len(part.codes))
@@ -229,19 +226,9 @@ def _gram(part: _Part) -> tuple[IntArray, IntArray, sparse.csr_array]:
             done[i] = work[i]()
 
     over_range(some, len(work))
-    p, classes = part.layout.size, part.classes
-    done.append(_fixed(part))
-    places = np.concatenate([np.zeros(0, np.int64), *[entry[0] for each in done for entry in each]])
-    owners = np.concatenate([np.zeros(0, np.int32), *[entry[1].astype(np.int32) for each in done for entry in each]])
-    sums = np.concatenate([np.zeros(0), *[entry[2] for each in done for entry in each]])
-    done.clear()  # each array is let go of as soon as the next stands: there may be as many entries as rows
-    order = np.argsort(places, kind="stable")
-    places, owners, sums = places[order], owners[order], sums[order]
-    del order
-    starts = np.flatnonzero(np.diff(places, prepend=-1))  # a place and class occur once, classes of a place in order
-    places = places[starts]
-    gram = sparse.csr_array((sums, owners, np.append(starts, len(sums)).astype(np.int32)), (len(places), classes))
-    return places // p, places % p, gram
+    entries = [entry for each in (*done, _fixed(part)) for entry in each]
+    done.clear()
+    return gathered(entries, part.layout.size, part.classes)
 
 
 def _within(part: _Part, k: int) -> list[Entries]:
@@ -256,7 +243,7 @@ def _within(part: _Part, k: int) -> list[Entries]:
             here = layout.starts[k] + level * q
             for b in range(a if right is own else 0, right.shape[1]):
                 column = here + b if right is own else np.full(len(level), layout.fixed.start + b)
-                out.append(((here + a) * p + column, owner, sums[:, b]))
+                out.append(Entries.of((here + a) * p + column, owner, sums[:, b]))
     return out
 
 
@@ -269,7 +256,7 @@ def _between(part: _Part, k: int, other: int) -> list[Entries]:
         for b in range(r):
             i, j, owner, sums = _by_pair(part, k, a, other, b)
             row, column = layout.starts[k] + i * q + a, layout.starts[other] + j * r + b
-            out.append((row * p + column, owner, sums))
+            out.append(Entries.of(row * p + column, owner, sums))
     return out
 
 
@@ -304,7 +291,7 @@ def _fixed(part: _Part) -> list[Entries]:
     for a in range(len(part.layout.columns)):
         _, owner, sums = _by_level(part, none, 1, part.X, a, part.X)
         out += [
-            (np.full(len(owner), (start + a) * p + start + b), owner, sums[:, b])
+            Entries.of(np.full(len(owner), (start + a) * p + start + b), owner, sums[:, b])
             for b in range(a, len(part.layout.columns))
         ]
     return out
