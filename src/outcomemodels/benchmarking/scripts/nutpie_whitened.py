@@ -8,8 +8,8 @@ NUTS slow (the intercept with the means of the effects). Effects of one column a
 would have given their block's SD and what the data say of them at that point, which is between leaving them as they are
 and SD times standard effects, level by level (Gorinova, Moore & Hoffman 2020, arXiv 1906.03028); in small blocks along
 the axes of what the data say of all levels together. Blocks of two columns are written one way or the other.
-Coefficients are written as the fixed columns' share of coefficients and small blocks together, which the data know,
-whereas how it parts between an intercept and the mean of few effects hangs on their SD.
+Everything else is written as what is left of it beside its regression on the small blocks' effects, so that it stays
+where the data put it (an intercept plus the mean of few effects, say) when their SD moves.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from scipy import linalg, sparse
 CENTRED_SHARE = 0.6
 """Least share of the prior variance that the data must take away for a block of two columns to be left as it is."""
 
-MOST_TURNED = 400
-"""Most levels of a block whose effects are turned to the axes of what the data say of them."""
+MOST_TURNED = 150
+"""Most levels of small blocks together: those turned to the axes of what the data say of their levels."""
 
 
 class Density:
@@ -67,7 +67,8 @@ class Density:
         self.size = len(self.priors) + len(self.pairs)
         self.centred = [True] * len(p.blocks)
         self.told = [None] * len(p.blocks)
-        self.share = np.zeros((self.columns, self.at[-1] - self.columns))
+        self.small, self.moved = np.zeros(0, int), np.zeros(0, int)
+        self.share = np.zeros((0, 0))
 
     def factors(self, t):
         """Lower factor of each block's covariance."""
@@ -93,7 +94,7 @@ class Density:
                 u[self.block(k)] = self.turned(k, mean + sd * a[self.block(k)])
             elif not self.centred[k]:
                 u[self.block(k)] = (a[self.block(k)].reshape(-1, len(L)) @ L.T).reshape(-1)
-        u[: self.columns] -= self.share @ u[self.columns :]
+        u[self.moved] += self.share @ u[self.small]
         return u
 
     def given(self, k, L):
@@ -141,16 +142,20 @@ class Density:
         z = (u[: self.columns] - self.mean) / self.sd
         value -= 0.5 * float(z @ z)
         da[: self.columns] = g[: self.columns] - z / self.sd
-        g[self.columns :] -= self.share.T @ da[: self.columns]
+        g[: self.columns] = da[: self.columns]
+        told = [k for k in range(len(L)) if self.told[k] is not None]
+        for k in told:
+            g[self.block(k)] -= u[self.block(k)] / L[k][0, 0] ** 2
+        g[self.small] += self.share.T @ g[self.moved]
+        for k in told:
+            here, p, (mean, sd) = self.block(k), L[k][0, 0] ** -2, self.given(k, L[k])
+            slope, square, shrunk = self.turned(k, g[here], back=True), float((u[here] ** 2).sum()), p * sd**2
+            value += float(np.log(sd).sum()) - 0.5 * p * square + 0.5 * len(sd) * float(np.log(p))
+            da[here] = slope * sd
+            dt[self.first[k]] += float((slope * shrunk * (2 * mean + sd * a[here]) + shrunk - 1).sum()) + p * square
         for k, F in enumerate(L):
             here, q = self.block(k), len(F)
-            if self.told[k] is not None:
-                (mean, sd), p, effect = self.given(k, F), F[0, 0] ** -2, self.turned(k, u[here], back=True)
-                slope = self.turned(k, g[here], back=True) - p * effect
-                value += float(np.log(sd).sum() - 0.5 * p * (effect**2).sum()) - len(sd) * float(np.log(F[0, 0]))
-                da[here] = slope * sd
-                shrunk = p * sd**2
-                dt[self.first[k]] += float((slope * shrunk * (effect + mean) + p * effect**2 + shrunk - 1).sum())
+            if k in told:
                 continue
             if self.centred[k]:
                 z = (
@@ -204,15 +209,16 @@ class Whitened:
         d = self.density = density
         self.centre, self.scale = centre, scale
         steps, prior = [sparse.eye_array(d.columns)], [sparse.csr_array((d.columns, d.columns))]
-        start, pulled = np.zeros(d.at[-1]), np.zeros(d.at[-1])
+        start, flat = np.zeros(d.at[-1]), np.zeros(d.at[-1])
+        flat[: d.columns] = 1 / d.sd**2
         for k, (b, F) in enumerate(zip(d.p.blocks, d.factors(centre), strict=True)):
             every = sparse.eye_array(b["levels"])
             if d.told[k] is not None:
                 mean, sd = d.given(k, F)
-                start[d.block(k)], pulled[d.block(k)] = d.turned(k, mean), -sd * mean / F[0, 0] ** 2
+                start[d.block(k)], flat[d.block(k)] = d.turned(k, mean), 1 / F[0, 0] ** 2
                 axes = d.told[k][2]
                 steps.append(sparse.diags_array(sd) if axes is None else sparse.csr_array(axes * sd))
-                prior.append(sparse.diags_array((sd / F[0, 0]) ** 2))
+                prior.append(sparse.csr_array((len(sd), len(sd))))
             elif d.centred[k]:
                 steps.append(sparse.eye_array(b["levels"] * len(F)))
                 prior.append(sparse.kron(every, np.linalg.inv(F @ F.T)))
@@ -221,15 +227,14 @@ class Whitened:
                 prior.append(sparse.kron(every, np.eye(len(F))))
         _, v = d.variance(centre)
         J = sparse.block_diag(steps, format="csr")
-        J = sparse.csr_array(J - sparse.vstack([sparse.csr_array(d.share) @ J[d.columns :], 0 * J[d.columns :]]))
-        start[: d.columns] = -d.share @ start[d.columns :]
-        flat = np.zeros(d.at[-1])
-        flat[: d.columns] = 1 / d.sd**2
+        onto = sparse.csr_array((np.ones(len(d.moved)), (d.moved, np.arange(len(d.moved)))), (d.at[-1], len(d.moved)))
+        J = sparse.csr_array(J + onto @ (sparse.csr_array(d.share) @ J[d.small]))
+        start[d.moved] += d.share @ start[d.small]
         G = sparse.csr_array(d.Zt @ sparse.diags_array(1 / v) @ d.Z + sparse.diags_array(flat))
         P = sparse.csr_array(J.T @ G @ J + sparse.block_diag(prior, format="csr"))
-        given = d.Zt @ ((d.p.y - d.Z @ start) / v)
-        given[: d.columns] += (d.mean - start[: d.columns]) / d.sd**2
-        right = J.T @ given + pulled
+        given = d.Zt @ ((d.p.y - d.Z @ start) / v) - flat * start
+        given[: d.columns] += d.mean / d.sd**2
+        right = J.T @ given
         single = [k for k, b in enumerate(d.p.blocks) if len(b["columns"]) == 1]
         big = max(single, key=lambda k: d.p.blocks[k]["levels"], default=None)
         self.inside = np.arange(d.at[big], d.at[big + 1]) if big is not None else np.zeros(0, int)
@@ -248,13 +253,15 @@ class Whitened:
         own[self.rest] = (inverse**2).sum(axis=0)
         coupling = sparse.diags_array(1 / self.D) @ (self.Bt @ inverse.T)
         own[self.inside] = 1 / self.D + (coupling**2).sum(axis=1)
-        self.variances, self.inverse = own, inverse
+        self.variances, self.inverse, self.coupling = own, inverse, coupling
         self.size = d.size + d.at[-1]
 
-    def covariance(self, here):
-        """Of the effects of a small block at the centre."""
-        where = np.searchsorted(self.rest, np.arange(here.start, here.stop))
-        return self.inverse[:, where].T @ self.inverse[:, where]
+    def covariance(self, some):
+        """Of everything with some that are not eliminated, at the centre; dims (variable, one of some)."""
+        right = self.inverse[:, np.searchsorted(self.rest, some)]
+        out = np.empty((len(self.variances), len(some)))
+        out[self.rest], out[self.inside] = self.inverse.T @ right, -self.coupling @ right
+        return out
 
     def place(self, x):
         """From whitened coordinates to those of the density."""
@@ -357,30 +364,29 @@ def prepare(problem, seed):
 
 def tell(density, centre, scale):
     """Note what the data say at one point of every effect of a block of one column: precision, and mean times it."""
-    one = [k for k, b in enumerate(density.p.blocks) if len(b["columns"]) == 1]
+    d, levels = density, [b["levels"] for b in density.p.blocks]
+    one = [k for k, b in enumerate(d.p.blocks) if len(b["columns"]) == 1]
     for k in one:
-        density.told[k] = None
-    density.share[:] = 0
-    if density.columns:
-        X = density.Z[:, : density.columns].toarray()
-        XtW = (X / density.variance(centre)[1][:, None]).T
-        biggest = max(range(len(density.p.blocks)), key=lambda k: density.p.blocks[k]["levels"])
-        for k in one:
-            here = density.block(k)
-            if k != biggest and here.stop - here.start <= MOST_TURNED:
-                met = (density.Zt[here.start : here.stop] @ XtW.T).T
-                density.share[:, here.start - density.columns : here.stop - density.columns] = linalg.lstsq(
-                    XtW @ X, met
-                )[0]
-    at = Whitened(density, centre, scale)
+        d.told[k] = None
+    d.small, d.moved, d.share = np.zeros(0, int), np.zeros(0, int), np.zeros((0, 0))
+    at = Whitened(d, centre, scale)
+    ascending = [k for k in sorted(one, key=lambda k: levels[k]) if d.at[k] not in at.inside]
+    small = [k for i, k in enumerate(ascending) if sum(levels[j] for j in ascending[: i + 1]) <= MOST_TURNED]
+    places = {k: np.arange(d.at[k], d.at[k + 1]) for k in one}
+    d.small = np.sort(np.concatenate([np.zeros(0, int), *[places[k] for k in small]]))
+    d.moved = np.concatenate([np.arange(d.columns), *[places[k] for k in one if k not in small]])
+    covariance = at.covariance(d.small)
+    d.share = linalg.solve(covariance[d.small], covariance[d.moved].T, assume_a="pos").T
+    mean, variances = at.mean.copy(), at.variances.copy()
+    mean[d.moved] -= d.share @ at.mean[d.small]
+    variances[d.moved] -= (d.share * covariance[d.moved]).sum(axis=1)
     for k in one:
-        here, p = density.block(k), np.exp(-2 * centre[density.first[k]])
-        if here.start in at.inside or here.stop - here.start > MOST_TURNED:
-            precision = np.maximum(1 / at.variances[here] - p, 0.0)
-            density.told[k] = precision, at.mean[here] / at.variances[here], None
+        here, p = places[k], np.exp(-2 * centre[d.first[k]])
+        if k in small:
+            values, axes = np.linalg.eigh(covariance[here][:, np.searchsorted(d.small, here)])
+            d.told[k] = np.maximum(1 / values - p, 0.0), axes.T @ mean[here] / values, axes
         else:
-            values, axes = np.linalg.eigh(at.covariance(here))
-            density.told[k] = np.maximum(1 / values - p, 0.0), axes.T @ at.mean[here] / values, axes
+            d.told[k] = np.maximum(1 / variances[here] - p, 0.0), mean[here] / variances[here], None
 
 
 def named(problem, density, out):
