@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from outcomemodels.inference.collapsed.collapse import LOG_2PI, Collapsed, Variances
+from outcomemodels.inference.collapsed.factor import cholesky, inverse
 from outcomemodels.inference.collapsed.layout import FloatArray, IntArray
 from outcomemodels.inference.collapsed.separable import Separable, packed, separate
 from outcomemodels.inference.collapsed.threads import over_range
@@ -294,8 +295,7 @@ class Batch:
         M = np.empty((m + 1, m + 1), order="F")
         for p in range(a, b):
             own, top = fill(p, M)
-            _, fault = lapack.dpotrf(M, lower=1, overwrite_a=1, clean=0)
-            if fault:
+            if cholesky(M):
                 logdet[p], misfit[p] = np.nan, np.nan
                 continue
             kept, explained = finish(p, M)
@@ -328,15 +328,15 @@ class Batch:
         M = np.empty((m + 1, m + 1), order="F")
         T = np.empty((0, 0) if self._plain else (m + 1, m + 1))
         top = fill_terms(triangle, self._plain, *self._kept, factors, self._reach(factors[None, :])[0], T, M)
-        L, fault = lapack.dpotrf(M, lower=1, overwrite_a=1)
-        if fault:
+        if cholesky(M):
             return nothing
-        half = np.array(L[m, :m])
-        R = np.asfortranarray(L[:m, :m])
+        half = np.array(M[m, :m])
+        R = np.asfortranarray(M[:m, :m])
         mean = lapack.dtrtrs(R, half[:, None], lower=1, trans=1)[0][:, 0]
-        C = lapack.dpotri(R, lower=1)[0]
-        C = np.tril(C) + np.tril(C, -1).T
-        logdet = 2 * float(np.log(np.diag(R)).sum()) + float(separable.log_determinant(np.array([x]))[0])
+        logdet = 2 * float(np.log(np.diag(R)).sum())
+        inverse(R)
+        C = np.tril(R) + np.tril(R, -1).T
+        logdet += float(separable.log_determinant(np.array([x]))[0])
         misfit = engine.placed[3] / v + float(top) - float(half @ half)
         value = stats.n[0] * (LOG_2PI + np.log(v)) - stats.log_weight[0] + logdet + misfit
         # d/dlog x of the kept part: half of tr(Cu T') plus the quadratic form of T' in (-mean, 1)

@@ -20,6 +20,7 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import lapack
 
+from outcomemodels.inference.collapsed.factor import cholesky, inverse
 from outcomemodels.inference.collapsed.layout import FloatArray, IntArray
 from outcomemodels.inference.collapsed.plan import Plan, make_plan, response_places
 from outcomemodels.inference.collapsed.stats import Statistics
@@ -117,8 +118,8 @@ class Collapsed:
         M = self._whiten(T, at)
         precision = M[:m, :m] if m else np.zeros((0, 0))
         precision[np.diag_indices(m)] += 1.0
-        R, fault = lapack.dpotrf(precision.T, lower=0, overwrite_a=0) if m else (precision, 0)
-        if fault:
+        R = np.asfortranarray(np.triu(precision.T))
+        if cholesky(R, lower=False):
             return self._nothing(v)
         half = lapack.dtrtrs(R, np.asarray(M[m, :m])[:, None], lower=0, trans=1)[0][:, 0] if m else np.zeros(0)
         mean = lapack.dtrtrs(R, half[:, None], lower=0, trans=0)[0][:, 0] if m else np.zeros(0)
@@ -371,9 +372,9 @@ class Collapsed:
     def _kept_covariance(self, f: Factored) -> FloatArray:
         if not len(f.mean):
             return np.zeros((0, 0))
-        inverse = lapack.dpotri(f.R, lower=0)[0]
-        upper = np.triu(inverse)
-        return np.asarray(upper + np.triu(inverse, 1).T)
+        upper = f.R.copy(order="F")
+        inverse(upper, lower=False)
+        return np.asarray(upper + np.triu(upper, 1).T)
 
     def _effects_mean(self, f: Factored, at: Variances) -> FloatArray:
         from outcomemodels.inference.collapsed.kernels import solve_back
