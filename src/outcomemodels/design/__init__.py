@@ -1,13 +1,13 @@
 """Dataset + spec -> Design: named arrays, coords, codes, and the terms that enter."""
 
 from outcomemodels.design.build import build_design
-from outcomemodels.design.carrier import (
+from outcomemodels.design.carrier import Design
+from outcomemodels.design.parts import (
     NEW,
     UNKNOWN,
     Batch,
     Column,
     Crossing,
-    Design,
     Factor,
     Number,
     Unseen,

@@ -8,13 +8,13 @@ from itertools import product
 import numpy as np
 
 from outcomemodels.data.dataset import PaulDataset
-from outcomemodels.design.carrier import (
+from outcomemodels.design.carrier import Design
+from outcomemodels.design.observe import Accepts, Observed, observe, scale_of, target_of
+from outcomemodels.design.parts import (
     Column,
-    Design,
     Factor,
     Number,
 )
-from outcomemodels.design.observe import Accepts, Observed, observe, scale_of, target_of
 from outcomemodels.design.response import FloatArray, IntArray, OutcomeKind
 from outcomemodels.design.terms import Terms, batch_of, choose_terms
 from outcomemodels.errors import DataError, SpecError

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from outcomemodels.design.carrier import NEW, UNKNOWN, Design, Factor
+from outcomemodels.design.carrier import Design
+from outcomemodels.design.parts import NEW, UNKNOWN, Factor
 from outcomemodels.errors import QuestionError
 
 NEW_LEVEL = "(new)"

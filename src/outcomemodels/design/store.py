@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from outcomemodels.design.carrier import Batch, Column, Design, Factor, Number
+from outcomemodels.design.carrier import Design
+from outcomemodels.design.parts import Batch, Column, Factor, Number
 from outcomemodels.design.response import Response, Scale, Target
 from outcomemodels.errors import FileError
 from outcomemodels.schema import Assignment, Direction, Facet, Grain

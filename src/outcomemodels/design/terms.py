@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from outcomemodels.design.carrier import Batch, Factor, Number
 from outcomemodels.design.formula import BarTerm, FixedTerm, parse_formula
+from outcomemodels.design.parts import Batch, Factor, Number
 from outcomemodels.errors import SpecError
 from outcomemodels.schema import Facet, Grain
 from outcomemodels.spec import ModelSpec

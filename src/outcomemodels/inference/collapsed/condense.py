@@ -12,7 +12,7 @@ from scipy import sparse
 
 from outcomemodels.design import UNKNOWN, Column, Crossing, Design, Factor, Number, Response
 from outcomemodels.design.build import LATE, NOT_RECORDED, column_parts
-from outcomemodels.design.carrier import distinct_rows
+from outcomemodels.design.parts import distinct_rows
 from outcomemodels.design.response import Scale
 from outcomemodels.design.terms import Terms, batch_of, choose_terms
 from outcomemodels.errors import SpecError
