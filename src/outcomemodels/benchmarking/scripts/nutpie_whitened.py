@@ -29,6 +29,9 @@ CENTRED_SHARE = 0.6
 MOST_TURNED = 150
 """Most levels of small blocks together: those turned to the axes of what the data say of their levels."""
 
+STEPS = 12
+"""Fixed-point steps of the SDs before the pilot runs."""
+
 
 class Density:
     """Log density of (transformed SDs and correlations, coefficients and effects) and its gradient."""
@@ -343,6 +346,8 @@ def prepare(problem, seed):
             size = np.sqrt((block["values"][:, a] ** 2).mean())
             centre[density.first[k] + a] -= np.log(max(size, 1e-12))
     centre[len(density.priors) :] = 0.0
+    for _ in range(STEPS):
+        centre = step(density, centre)
     scale = np.full(density.size, 0.3)
     for round_, (tune, draws) in enumerate(((300, 100), (300, 300))):
         tell(density, centre, scale)
@@ -360,6 +365,29 @@ def prepare(problem, seed):
             sure = float(scale[density.first[k] : density.first[k + 1]].max()) < 0.35
             density.centred[k] = share > CENTRED_SHARE and sure
     return Whitened(density, centre, scale)
+
+
+def step(density, centre):
+    """One fixed-point step of the SDs towards where the data put them: mean squares of effects and of what is left."""
+    d, out = density, centre.copy()
+    at = Whitened(d, centre, np.ones(d.size))
+    u, noise, fitted = at.mean, np.exp(centre[d.first[-1] : len(d.priors)]), d.columns
+    for k, F in enumerate(d.factors(centre)):
+        here, q = d.block(k), len(F)
+        natural = u[here].reshape(-1, q)
+        variance = at.variances[here].reshape(-1, q)
+        sds = np.sqrt((natural**2 + variance).mean(axis=0))
+        out[d.first[k] : d.first[k + 1]] = np.log(sds)
+        fitted += float((1 - variance / np.diag(F @ F.T)).sum())
+        if k in d.pairs:
+            rho = (natural[:, 0] * natural[:, 1]).mean() / (sds[0] * sds[1])
+            out[len(d.priors) + d.pairs.index(k)] = np.arctanh(np.clip(rho, -0.9, 0.9))
+    v = d.variance(centre)[1]
+    squares = (d.p.y - d.Z @ u) ** 2 / v
+    share = np.bincount(d.codes, minlength=len(noise)) * max(1 - fitted / d.n, 0.05)
+    left = np.bincount(d.codes, weights=squares, minlength=len(noise)) + d.squares / noise**2
+    out[d.first[-1] : len(d.priors)] += 0.5 * np.log(np.maximum(left, 1e-12) / (share + d.degrees))
+    return out
 
 
 def tell(density, centre, scale):
