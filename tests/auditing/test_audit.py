@@ -126,11 +126,11 @@ def test_service_and_treatment_that_go_together_are_an_alias() -> None:
 
 
 def test_a_fit_audits_only_when_somebody_reads_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import outcomemodels.workflow as workflow
+    import outcomemodels.workflow.fitting as fitting
 
     looked = []
-    inner = workflow.audit_dataset
-    monkeypatch.setattr(workflow, "audit_dataset", lambda data: looked.append(1) or inner(data))
+    inner = fitting.audit_dataset
+    monkeypatch.setattr(fitting, "audit_dataset", lambda data: looked.append(1) or inner(data))
     fit = om.fit(episodes(), outcome="phq9_end", progress=False, draws=200)
     assert not looked
     assert fit.audit["layers"]
