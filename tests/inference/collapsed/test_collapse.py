@@ -76,6 +76,11 @@ def test_conditional_moments_and_draws_are_exact(kind: str) -> None:
     found = engine.moments(at)
     np.testing.assert_allclose(found.mean, expected, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(found.variance, np.diag(covariance), rtol=1e-7, atol=1e-9)
+    C = np.random.default_rng(4).normal(size=(5, len(mean)))
+    for eliminate in (None, ()):
+        combined = collapsed(kind, eliminate=eliminate).combined(at, C)
+        np.testing.assert_allclose(combined.mean, C @ expected, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(combined.variance, np.diag(C @ covariance @ C.T), rtol=1e-7, atol=1e-9)
     draws = engine.draw(at, np.random.default_rng(3), 4000)
     sd = np.sqrt(np.diag(covariance))
     assert (np.abs(draws.mean(0) - expected) <= 4.5 * sd / np.sqrt(4000) + 1e-9).all()

@@ -66,7 +66,10 @@ class Factored:
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Exact conditional moments of effects then coefficients, dims (variable,); coefficients with their prior mean."""
+    """Exact conditional moments, coefficients with their prior mean.
+
+    Dims (variable,), effects then coefficients; or (combination,).
+    """
 
     mean: FloatArray
     variance: FloatArray
@@ -261,6 +264,40 @@ class Collapsed:
         mean[layout.fixed] += self.stats.offset
         return Moments(mean, variance)
 
+    def combined(self, at: Variances, coefficients: FloatArray, factored: Factored | None = None) -> Moments:
+        """Exact conditional moments of linear combinations of effects and coefficients, such as contrasts.
+
+        Parameters
+        ----------
+        at : Variances
+        coefficients : array, dims (combination, variable)
+            Effects, then fixed columns.
+        factored : Factored, optional
+            What :meth:`factor` gave at this point; ``T`` is not needed.
+
+        Returns
+        -------
+        Moments
+            Dims (combination,).
+        """
+        from outcomemodels.inference.collapsed.kernels import push_out
+
+        f = self.factor(at) if factored is None else factored
+        plan, layout, m = self.plan, self.stats.layout, len(self.plan.kept)
+        white = self._transposed(coefficients, at)
+        own, kept = white[:, plan.effects], np.array(coefficients[:, plan.kept], dtype=float)
+        mean = np.array(coefficients[:, layout.fixed] @ self.stats.offset)
+        for i in range(len(coefficients)):
+            mean[i] += push_out(plan.d_at, plan.b_at, plan.size, plan.met, plan.met_at, f.H, f.Q, own[i], kept[i])
+        variance = (own**2).sum(axis=1)
+        if m:
+            left = np.zeros((len(kept), layout.size))
+            left[:, plan.kept] = kept
+            left = self._transposed(left, at)[:, plan.kept]
+            mean += left @ f.mean
+            variance += (lapack.dtrtrs(f.R, left.T, lower=0, trans=1)[0] ** 2).sum(axis=0)
+        return Moments(mean, variance)
+
     def kept_posterior(self, at: Variances) -> tuple[FloatArray, FloatArray]:
         """Mean (without the prior means taken off) and covariance of the kept variables, in natural units."""
         f = self.factor(at)
@@ -321,6 +358,16 @@ class Collapsed:
             )
         u[..., layout.fixed] = z[..., layout.fixed] * self.fixed_sd
         return u
+
+    def _transposed(self, coefficients: FloatArray, at: Variances) -> FloatArray:
+        """Coefficients of natural units into those of standard ones, L'c; dims (combination, variable)."""
+        layout = self.stats.layout
+        out = np.empty(coefficients.shape)
+        for k, L in enumerate(at.factors):
+            part = coefficients[:, layout.block(k)]
+            out[:, layout.block(k)] = (part.reshape(-1, len(L)) @ L).reshape(part.shape)
+        out[:, layout.fixed] = coefficients[:, layout.fixed] * self.fixed_sd
+        return out
 
     @cached_property
     def kept_blocks(self) -> tuple[tuple[int, slice], ...]:

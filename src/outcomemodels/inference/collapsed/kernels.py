@@ -145,6 +145,34 @@ def solve_back(d_at, b_at, size, met, met_at, H, Q, kept, noise, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def push_out(d_at, b_at, size, met, met_at, H, Q, own, kept):
+    """Turn a combination of whitened effects of the clusters into one of their noise and of the kept variables.
+
+    ``own``, coefficients of the effects, becomes H^-1 own, those of the noise; ``kept``, coefficients of the kept
+    variables in their own units, loses what the effects owe to them. Returns the part that the response gives.
+    """
+    at = 0
+    given = 0.0
+    for c in range(len(size)):
+        s = size[c]
+        k = met_at[c + 1] - met_at[c]
+        h = H[d_at[c] : d_at[c] + s * s].reshape(s, s)
+        q = Q[b_at[c] : b_at[c] + s * (k + 1)].reshape(s, k + 1)
+        for i in range(s):
+            total = own[at + i]
+            for j in range(i):
+                total -= h[i, j] * own[at + j]
+            total /= h[i, i]
+            own[at + i] = total
+            if total != 0.0:
+                given += total * q[i, k]
+                for j in range(k):
+                    kept[met[met_at[c] + j]] -= total * q[i, j]
+        at += s
+    return given
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def draw_clusters(d_at, b_at, size, met, met_at, H, Q, kept, group, width, factor_at, factors, effects):
     """Effects of the clusters in natural units given kept variables, dims (draw, variable).
 
