@@ -362,9 +362,8 @@ def test_there_are_enough_worlds() -> None:
 def test_the_verdict_is_the_known_one(case: Case) -> None:
     verdict = om.audit(case.make().data()).verdict(case.question)
     first = verdict.first_failing
-    told = repr(verdict)
-    assert verdict.answerable is case.answer, told
-    assert (None if first is None else first.name) == case.gate, told
+    assert verdict.answerable is case.answer, repr(verdict)
+    assert (None if first is None else first.name) == case.gate, repr(verdict)
     if not case.identified:
         assert verdict.answerable is not YES
     assert first is None or verdict.by_how_much

@@ -52,6 +52,11 @@ def test_what_would_help_has_numbers_before_and_after() -> None:
     assert step.kind == "courses"
     assert step.amount > 0
     assert step.half_width_after < step.half_width_before
+    posterior = step.posterior
+    assert posterior.average_after < posterior.average_before < posterior.answer_before
+    assert posterior.average_after < posterior.answer_after < 1.05 * posterior.answer_before
+    assert "by the exact engine" in step.sentence
+    assert "in closed form" in step.sentence
 
 
 def test_fields_that_serve_none_are_named() -> None:

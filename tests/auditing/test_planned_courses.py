@@ -27,7 +27,7 @@ def ground(request: pytest.FixtureRequest) -> Ground:
 
 def test_where_nothing_is_added_nothing_is_drawn(ground: Ground) -> None:
     source = ground.weighed
-    seen, known = added(ground.cells, source, 3, np.random.default_rng(1)), source.marginal.seen
+    seen, known = added(ground.cells, source, 3, np.random.default_rng(1)), source.seen
     np.testing.assert_allclose(seen.mean, known.mean)
     assert (seen.squares, seen.df, seen.spread) == (known.squares, known.df, known.spread)
 
@@ -43,12 +43,11 @@ def test_outcomes_there_are_stay_in_their_cells(ground: Ground) -> None:
 
 
 def test_effects_are_drawn_with_the_moments_that_contrasts_have(ground: Ground) -> None:
-    marginal, at = ground.weighed.marginal, ground.weighed.points[0]
-    rng = np.random.default_rng(1)
-    c = rng.normal(size=marginal.layout.size)
-    kept, gone = marginal.order
-    mean, variance = at.moments(c[kept], c[gone])
-    drawn = np.array([marginal.effects(at, rng) @ c for _ in range(4000)])
+    fit, rng = ground.weighed, np.random.default_rng(1)
+    c = rng.normal(size=ground.cells.layout.size)
+    found = fit.moments(fit.points[0], c[None, :])
+    mean, variance = found.mean[0], found.variance[0]
+    drawn = np.array([fit.effects(fit.points[0], rng)[0] @ c for _ in range(4000)])
     assert abs(drawn.mean() - mean) < 4 * np.sqrt(variance / 4000)
     assert abs(drawn.var() / variance - 1) < 0.1
 
@@ -56,7 +55,8 @@ def test_effects_are_drawn_with_the_moments_that_contrasts_have(ground: Ground) 
 def test_very_many_new_courses_have_the_mean_of_their_effects_and_the_noise(ground: Ground) -> None:
     target = targets_of(ASKED, ground.courses)[0]
     more = with_courses(ground, target, 40_000.0)
-    source = replace(ground.weighed, cell=np.zeros_like(ground.weighed.cell))
+    points = tuple(replace(p, at=replace(p.at, rows=None)) for p in ground.weighed.points)
+    source = replace(ground.weighed, points=points)
     seen = added(more.cells, source, 3, np.random.default_rng(1))
     assert seen.squares / seen.df == pytest.approx(source.points[3].noise2, rel=0.05)
 

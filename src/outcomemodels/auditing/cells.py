@@ -141,6 +141,11 @@ class Layout:
         found = place < len(keys) and keys[place] == wanted
         return int(self.starts[self.batches.index(batch)]) + place if found else None
 
+    @property
+    def each(self) -> NDArray[np.int64]:
+        """Effects of every cell: the intercept, then one of each batch; dims (cell, batch + 1)."""
+        return np.asarray(self.W.indices.reshape(-1, len(self.batches) + 1))
+
     @cached_property
     def block(self) -> NDArray[np.int64]:
         """Number of the batch of each effect, -1 for the intercept; dims (effect,)."""

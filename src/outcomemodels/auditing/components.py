@@ -1,6 +1,6 @@
 """Variance components for the expected precision: weighed or estimated where there are enough groups, else assumed.
 
-Small data are weighed under the priors of a fit (:mod:`outcomemodels.auditing.integrating`); large ones are estimated
+Small data are weighed by the exact engine (:mod:`outcomemodels.auditing.weighing`); large ones are estimated
 by moments, published cells by the analysis of variance.
 """
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from outcomemodels.auditing.cells import Cells
 from outcomemodels.auditing.courses import Courses
-from outcomemodels.auditing.integrating import Weighed
 from outcomemodels.auditing.moments import moments
+from outcomemodels.auditing.weighing import Weighed
 from outcomemodels.schema import Grain
 
 FloatArray = NDArray[np.float64]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from outcomemodels.auditing.contrasts import Aim, coefficients, contrast_of, one_of_each
-from outcomemodels.auditing.gates import Ground
-from outcomemodels.auditing.integrating import Weighed
+from outcomemodels.auditing.gates import Ground, enough_to_weigh
 from outcomemodels.auditing.precision import Z95, posterior_variance
+from outcomemodels.auditing.weighing import Weighed, can_weigh
 
 FloatArray = NDArray[np.float64]
 
@@ -41,20 +40,24 @@ def expected_of(ground: Ground, aim: Aim, extra: float = 0.0) -> Expected:
         Variance that a client's own characteristics add.
     """
     each = np.array([_of_fit(fit, aim, extra) for fit in ground.fits])
-    if len(each) == 1:
+    if len(each) == 1 and not ground.planned:
+        gates = f", k-hat {ground.fits[0].gates.khat:.2f}, Kish {ground.fits[0].gates.kish:.0f}"
         return Expected(
             half_width=float(each[0]),
             low=float(each[0]),
             high=float(each[0]),
-            how="components weighed from the outcomes",
+            how="exact engine, components weighed from the outcomes" + gates,
         )
     if len(each):
         low, high = np.quantile(each, [0.1, 0.9])
-        how = f"mean of {len(each)} drawings of the outcomes, components weighed in each"
+        of = f"{len(each)}" if len(each) == ground.drawings else f"{len(each)} of {ground.drawings}"
+        how = f"exact engine, mean of {of} drawings of the outcomes, components weighed in each"
         return Expected(half_width=float(each.mean()), low=float(low), high=float(high), how=how)
     middle = _closed(ground, aim, extra, 1.0)
     unknown = _not_estimated(ground, aim)
-    how = "components estimated by moments" + (f"; assumed: {', '.join(unknown)}" if unknown else "")
+    how = "closed form, components estimated" + (f"; assumed: {', '.join(unknown)}" if unknown else "")
+    if can_weigh(ground.cells) and (ground.planned or enough_to_weigh(ground.cells)):
+        how += "; the exact engine's weights did not pass its gates"
     low, high = (_closed(ground, aim, extra, factor) if unknown else middle for factor in (0.0, 4.0))
     return Expected(half_width=middle, low=low, high=high, how=how)
 
@@ -84,26 +87,22 @@ def _not_estimated(ground: Ground, aim: Aim) -> list[str]:
 
 def _of_fit(fit: Weighed, aim: Aim, extra: float) -> float:
     """Half the distance of the outer quantiles of a mixture: a part for each value of the components and each case."""
-    marginal = fit.marginal
-    cells, layout = marginal.cells, marginal.layout
-    kept, gone = marginal.order
-    weights, means, variances = [], [], []
-    batches = {batch: k for k, batch in enumerate(layout.batches)}
-    for p, contrast in one_of_each(cells, aim):
-        c = coefficients(contrast, layout.size)
-        for i, at in enumerate(fit.points):
-            mean, variance = at.moments(c[kept], c[gone])
-            for batch, n in contrast.absent.items():
-                variance += n * (at.sds[batches[batch]] if batch in batches else fit.cell[i]) ** 2
-            weights.append(p / len(fit.points))
-            means.append(mean)
-            variances.append(variance + extra)
-    return half_of_mixture(weights, means, variances)
+    layout, cases = fit.cells.layout, one_of_each(fit.cells, aim)
+    contrasts = np.stack([coefficients(contrast, layout.size) for _, contrast in cases])
+    absent = np.array([[c.absent.get(b, 0.0) for b in layout.batches] for _, c in cases])  # dims (case, batch)
+    own = np.array([sum(n for b, n in c.absent.items() if b not in layout.batches) for _, c in cases])
+    means, variances = [], []
+    for point in fit.points:
+        found = fit.moments(point, contrasts)
+        means.append(found.mean)
+        variances.append(found.variance + absent @ point.sds**2 + own * point.own**2 + extra)
+    weights = np.tile([p for p, _ in cases], len(fit.points)) / len(fit.points)
+    return half_of_mixture(weights, np.concatenate(means), np.concatenate(variances))
 
 
-def half_of_mixture(weights: Sequence[float], means: Sequence[float], variances: Sequence[float]) -> float:
-    """Half the width of the central 95 % of a mixture of normal distributions."""
-    w, m, s = np.array(weights), np.array(means), np.sqrt(np.maximum(variances, 1e-300))
+def half_of_mixture(w: FloatArray, m: FloatArray, variances: FloatArray) -> float:
+    """Half the width of the central 95 % of a mixture of normal distributions: weights, means and variances."""
+    s = np.sqrt(np.maximum(variances, 1e-300))
     ends = []
     for level in (0.025, 0.975):
         low, high = float((m - 9 * s).min()), float((m + 9 * s).max())

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from outcomemodels.auditing.cells import Cells, cells_of
 from outcomemodels.auditing.components import Components, components_of
 from outcomemodels.auditing.courses import Courses, courses_of
-from outcomemodels.auditing.integrating import Weighed, can_weigh, weigh
-from outcomemodels.auditing.likelihood import Marginal
-from outcomemodels.auditing.planning import planned
+from outcomemodels.auditing.planning import DRAWN, planned
 from outcomemodels.auditing.precision import FLAT, System, system_of
+from outcomemodels.auditing.weighing import Weighed, can_weigh, weigh
 from outcomemodels.data.dataset import PaulDataset
 
 FEWEST = 20
@@ -53,6 +52,8 @@ class Gate:
     passed : bool
     found, needed : float or None
         What the rule looks at, and its bound; None where the rule is not a number.
+    units : str
+        Of these two; ``share`` for shares of one.
     sentence : str
         What was found.
     rule : str
@@ -68,6 +69,7 @@ class Gate:
     rule: str
     found: float | None = None
     needed: float | None = None
+    units: str = ""
     otherwise: Answerable = Answerable.NO
     details: Mapping[str, float] = field(default_factory=dict)
 
@@ -80,8 +82,9 @@ class Gate:
 class Ground:
     """What every comparison of one dataset stands on, worked out once.
 
-    ``weighed`` are the components that the outcomes allow; None where they were given, where courses are only planned,
-    or where there is too much to weigh. For planned courses they are those they were planned from.
+    ``weighed`` are the components that the outcomes allow, by the exact engine; None where they were given, where
+    courses are only planned, where there is too much to weigh, or where a gate of the engine failed. For planned
+    courses they are those they were planned from, and ``drawings`` says how often their outcomes are drawn.
     """
 
     courses: Courses
@@ -89,6 +92,7 @@ class Ground:
     cells: Cells
     weighed: Weighed | None = None
     planned: bool = False
+    drawings: int = DRAWN
     links: dict[tuple[str, str], Gate] = field(default_factory=dict, repr=False)
     """Gate of connectedness of pairs of treatments already looked at; it does not depend on the rest of a question."""
 
@@ -113,7 +117,9 @@ class Ground:
         """What fits would make of these courses: one where outcomes are known, several drawn ones where not."""
         if self.weighed is not None and not self.planned:
             return (self.weighed,)
-        return planned(self.cells, self.components, self.weighed) if self.planned else ()
+        if not self.planned:
+            return ()
+        return planned(self.cells, self.components, self.weighed, drawings=self.drawings)
 
 
 def ground_of(data: PaulDataset, outcome: str = "", components: Components | None = None) -> Ground:
@@ -123,11 +129,16 @@ def ground_of(data: PaulDataset, outcome: str = "", components: Components | Non
     if components is not None:
         return Ground(courses, components, cells, planned=True)
     weighed = None
-    if cells.seen is not None and cells.n.sum() >= FEWEST and can_weigh(cells):
+    if cells.seen is not None and enough_to_weigh(cells) and can_weigh(cells):
         middle = float((cells.n * cells.seen.mean).sum() / cells.n.sum())
         known = max(middle * (1 - middle), 1e-4) ** 0.5 if courses.binomial else None
-        weighed = weigh(Marginal(cells, cells.seen, known), seed=1)
+        weighed = weigh(cells, cells.seen, known, seed=1)
     return Ground(courses, components_of(courses, cells, weighed), cells, weighed)
+
+
+def enough_to_weigh(cells: Cells) -> bool:
+    """Whether there are outcomes, and enough of them to say anything of the components."""
+    return cells.seen is not None and float(cells.n.sum()) >= FEWEST
 
 
 def code(courses: Courses, name: str, label: str) -> int:

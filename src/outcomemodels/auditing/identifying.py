@@ -86,10 +86,10 @@ def connected(ground: Ground, target: Target) -> Gate:
         how = "clients were randomised" if courses.randomised else joined
         found = None if courses.randomised else chains
         return Gate(name="connected", passed=True, sentence=how, rule=rule, found=found, needed=float(MIN_CHAINS),
-                    details={"chains": chains})  # fmt: skip
+                    units="chains", details={"chains": chains})  # fmt: skip
     return Gate(
         name="connected", passed=False, sentence=worst[1], rule=rule, found=worst[2], needed=float(MIN_CHAINS),
-        otherwise=worst[0], details={"chains": chains},
+        units="chains", otherwise=worst[0], details={"chains": chains},
     )  # fmt: skip
 
 

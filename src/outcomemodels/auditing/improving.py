@@ -1,8 +1,10 @@
-"""What it would take to move a verdict one class, in closed form: more of which courses, links, interviews or fields.
+"""What it would take to move a verdict one class: more of which courses, links, interviews or fields.
 
 Each step is worked out on the design it would make: the courses are added to the cells and the expected half-width is
-computed again, so that before and after are numbers of the same kind. A step helps alone only where no other gate
-holds the verdict in its class; the last line says what all of them together would do.
+computed again, so that before and after are numbers of the same kind. How many it takes is searched for in closed form;
+for the number found the exact engine says what the posterior half-width is expected to be, from drawn outcomes. A step
+helps alone only where no other gate holds the verdict in its class; the last line says what all of them together would
+do.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from outcomemodels.auditing.supporting import (
     MIN_COURSES,
     VERIFIED,
     aim_of,
+    average_width,
+    fitted_width,
     in_words,
     widths,
     worthwhile_of,
@@ -36,6 +40,35 @@ MOST = 200_000
 
 MOST_BRIDGES = 400
 """The same for people and places that bridge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posterior:
+    """Expected half-widths of the 95 % interval of the posterior, by the exact engine, outcome units.
+
+    Parameters
+    ----------
+    average_before, average_after : float
+        Of the average difference, borrowing as a fit does.
+    answer_before, answer_after : float
+        As a fitted answer shows it: for one new therapist and setting where none is named.
+    drawings : int
+        Times that outcomes of the added courses were drawn; the numbers after are means over them.
+    """
+
+    average_before: float
+    average_after: float
+    answer_before: float
+    answer_after: float
+    drawings: int
+
+    def sentence(self, units: str) -> str:
+        """Both, before and after."""
+        return (
+            f"expected posterior half-width {self.average_before:.3g} → {self.average_after:.3g} {units} for the average "
+            f"difference and {self.answer_before:.3g} → {self.answer_after:.3g} {units} as a fitted answer shows it, by "
+            "the exact engine with outcomes drawn for what is added"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +87,10 @@ class Improvement:
     before, after : Answerable
         The verdict now, and with this step alone.
     half_width_before, half_width_after : float or None
-        Expected half-widths, outcome units.
+        Of the average difference from courses of the kind asked about alone, in closed form, as the gate has it;
+        outcome units. It guides the search.
+    posterior : Posterior or None
+        The same step by the exact engine; None where it adds no courses, or too much to weigh.
     sentence : str
     """
 
@@ -67,6 +103,7 @@ class Improvement:
     half_width_before: float | None
     half_width_after: float | None
     sentence: str
+    posterior: Posterior | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dict for JSON."""
@@ -135,6 +172,28 @@ def enough(width: Callable[[int], float], needed: float, *, first: int, most: in
     return None
 
 
+def _posterior(ground: Ground, more: Ground, target: Target) -> Posterior | None:
+    """What a fit is expected to show before and after; None where the exact engine is not at hand."""
+    if not ground.fits or not more.fits:
+        return None
+    return Posterior(
+        average_before=average_width(ground, target).half_width,
+        average_after=average_width(more, target).half_width,
+        answer_before=fitted_width(ground, target).half_width,
+        answer_after=fitted_width(more, target).half_width,
+        drawings=len(more.fits),
+    )
+
+
+def _in_words(ground: Ground, found: Posterior | None, now: float, after: float, needed: float) -> str:
+    """Both kinds of half-width, each by its name."""
+    units = ground.courses.units
+    closed = f"from such courses alone, in closed form, {now:.3g} → {after:.3g} {units} (worthwhile {needed:.3g})"
+    if found is None:
+        return f"expected half-width {closed}; too much for the exact engine to weigh here"
+    return f"{found.sentence(units)}; {closed}"
+
+
 def _courses(ground: Ground, weakest: Comparison, gate: Gate) -> Improvement:
     """More courses of both treatments, enough for overlap and for precision."""
     target, counts = weakest.target, gate.details
@@ -153,16 +212,20 @@ def _courses(ground: Ground, weakest: Comparison, gate: Gate) -> Improvement:
 
     each = enough(after, needed, first=max(lack, 1), most=MOST, growth=1.25)
     if each is None:
-        limit = after(MOST)
+        limit, most = after(MOST), _posterior(ground, with_courses(ground, target, float(MOST)), target)
         return _step(
             weakest, gate, "courses", unit="courses of each", now=now, after=limit,
-            sentence=f"no number of courses of {both} from the same people and places is enough: the half-width stays "
-            f"above {limit:.2g}; more therapists and settings are needed",
+            posterior=most,
+            sentence=f"no number of courses of {both} from the same people and places is enough: the half-width in "
+            f"closed form stays above {limit:.3g} {ground.courses.units}"
+            + ("" if most is None else f" ({most.sentence(ground.courses.units)})")
+            + "; more therapists and settings are needed",
         )  # fmt: skip
+    found = _posterior(ground, with_courses(ground, target, float(each)), target)
     return _step(
         weakest, gate, "courses", amount=each, unit="courses of each", opened=(gate.name, "precise enough"), now=now,
-        after=after(each), sentence=f"{each:,} more courses of each of {both}, with the outcome: half-width "
-        f"{now:.2g} → {after(each):.2g} (worthwhile {needed:.2g})",
+        after=after(each), posterior=found, sentence=f"{each:,} more courses of each of {both}, with the outcome: "
+        + _in_words(ground, found, now, after(each), needed),
     )  # fmt: skip
 
 
@@ -185,11 +248,12 @@ def _bridge(ground: Ground, weakest: Comparison, gate: Gate) -> Improvement:
     found = enough(after, needed, first=fewest, most=MOST_BRIDGES, growth=1.3)
     many = found or fewest
     noun = f"{field.name} level" + "s" * (many > 1)
+    posterior = _posterior(ground, with_bridges(ground, target, field.name, many, each), target)
     return _step(
         weakest, gate, kind, amount=many, unit=noun, now=now, after=after(many),
-        opened=("connected", "precise enough") if found else ("connected",),
-        sentence=f"{many:,} {noun} with both {target.a} and {target.b}, {each} courses of each: half-width "
-        f"{now:.2g} → {after(many):.2g} (worthwhile {needed:.2g})",
+        opened=("connected", "precise enough") if found else ("connected",), posterior=posterior,
+        sentence=f"{many:,} {noun} with both {target.a} and {target.b}, {each} courses of each: "
+        + _in_words(ground, posterior, now, after(many), needed),
     )  # fmt: skip
 
 
@@ -273,6 +337,7 @@ def _together(weakest: Comparison, steps: Sequence[Improvement]) -> list[Improve
             unit="",
             after=after,
             half_width_after=min(widest) if widest else None,
+            posterior=None,
             sentence=f"all of these together: {after.value}",
         )
     ]
@@ -289,6 +354,7 @@ def _step(
     opened: Sequence[str] = (),
     now: float | None = None,
     after: float | None = None,
+    posterior: Posterior | None = None,
 ) -> Improvement:
     """A step that opens some gates, and what the verdict is then."""
     then = after_opening(weakest, opened)
@@ -303,4 +369,5 @@ def _step(
         half_width_before=now,
         half_width_after=after,
         sentence=sentence + moved,
+        posterior=posterior,
     )

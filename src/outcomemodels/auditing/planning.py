@@ -6,23 +6,33 @@ what the outcomes there are allow. Were all drawn anew, each fit would weigh the
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
+from time import perf_counter
+
 import numpy as np
 from numpy.typing import NDArray
 
 from outcomemodels.auditing.cells import Cells, Seen
 from outcomemodels.auditing.combinations import combinations
 from outcomemodels.auditing.components import Components
-from outcomemodels.auditing.integrating import Weighed, can_weigh, weigh
-from outcomemodels.auditing.likelihood import Marginal, drawn
+from outcomemodels.auditing.weighing import Weighed, can_weigh, weigh
 
 FloatArray = NDArray[np.float64]
 
 DRAWN = 8
 """Times that outcomes are drawn."""
 
+SLOW = 2.0
+"""Seconds left above which a line on standard error says so."""
 
-def planned(cells: Cells, components: Components, source: Weighed | None, *, seed: int = 1) -> tuple[Weighed, ...]:
-    """Components weighed for drawn outcomes; nothing where there is too much to weigh.
+
+def planned(
+    cells: Cells, components: Components, source: Weighed | None, *, drawings: int = DRAWN, seed: int = 1
+) -> tuple[Weighed, ...]:
+    """Components weighed by the exact engine for drawn outcomes; nothing where there is too much to weigh.
+
+    A drawing that fails a gate of the engine is left out.
 
     Parameters
     ----------
@@ -33,23 +43,40 @@ def planned(cells: Cells, components: Components, source: Weighed | None, *, see
         fit does not know.
     source : Weighed, optional
         Weighed from courses there are: their outcomes stay, and the others are drawn with values of it.
-    seed : int
+    drawings, seed : int
     """
     if not can_weigh(cells):
         return ()
     total = components.noise**2 / max(1 - components.explained, 0.05)
     total += sum(components.sd(cells.role(batch)) ** 2 for batch in cells.batches)
     spread = cells.spread or float(np.sqrt(total))
-    out = []
-    for i in range(DRAWN):
+    out, since = [], perf_counter()
+    for i in range(drawings):
         rng = np.random.default_rng([seed, i])
         if source is None:
             seen, known = drawn(cells, components.sds, components.noise, spread, rng), None
         else:
-            point = (2 * i + 1) * len(source.points) // (2 * DRAWN)
-            seen, known = added(cells, source, point, rng), source.marginal.known_noise
-        out.append(weigh(Marginal(cells, seen, known), seed=i))
-    return tuple(out)
+            point = (2 * i + 1) * len(source.points) // (2 * drawings)
+            seen, known = added(cells, source, point, rng), source.known_noise
+        out.append(weigh(cells, seen, known, seed=i))
+        left = (perf_counter() - since) * (drawings - 1)
+        if i == 0 and left > SLOW:
+            sys.stderr.write(f"audit: weighing {drawings} drawings of planned outcomes, {left:.0f} s to go\n")
+    return tuple(fit for fit in out if fit is not None)
+
+
+def drawn(cells: Cells, sds: Mapping[str, float], noise: float, spread: float, rng: np.random.Generator) -> Seen:
+    """Outcomes drawn for planned courses, by the SD of each role."""
+    layout = cells.layout
+    effects = np.zeros(layout.size)
+    for k, batch in enumerate(layout.batches):
+        size = int(layout.starts[k + 1] - layout.starts[k])
+        effects[layout.starts[k] : layout.starts[k + 1]] = rng.normal(0, sds.get(cells.role(batch), 0.0), size)
+    own = sds.get("cell", 0.0) if cells.full else 0.0
+    mean = np.asarray(layout.W @ effects) + rng.normal(0, np.sqrt(noise**2 / cells.n + own**2))
+    df = max(float(cells.n.sum()) - len(cells.n), 0.0)
+    squares = noise**2 * float(rng.chisquare(df)) if df > 0 else 0.0
+    return Seen(mean, squares, df, spread)
 
 
 def added(cells: Cells, source: Weighed, point: int, rng: np.random.Generator) -> Seen:
@@ -64,17 +91,13 @@ def added(cells: Cells, source: Weighed, point: int, rng: np.random.Generator) -
         Which value of its components the outcomes are drawn with.
     rng : Generator
     """
-    old, seen, at = source.marginal.cells, source.marginal.seen, source.points[point]
-    noise2, own2 = at.noise2, float(source.cell[point]) ** 2
+    old, seen, at = source.cells, source.seen, source.points[point]
+    noise2 = at.noise2
     where = _where(cells, old)
-    known = source.marginal.effects(at, rng)
+    known, kept = source.effects(at, rng)
     effects = _carried(cells, old, known, where, at.sds, rng)
-
-    # what single cells have of their own: from what is left of their means, or new
-    own = rng.normal(0, np.sqrt(own2), len(cells.n))
-    kept = own2 / (own2 + noise2 / old.n)
-    left = kept * (seen.mean - np.asarray(old.layout.W @ known))
-    own[where] = left + rng.normal(size=len(old.n)) * np.sqrt(own2 * (1 - kept))
+    own = rng.normal(0, at.own, len(cells.n))
+    own[where] = kept
 
     n_old, mean_old = np.zeros(len(cells.n)), np.zeros(len(cells.n))
     n_old[where], mean_old[where] = old.n, seen.mean
@@ -90,7 +113,7 @@ def added(cells: Cells, source: Weighed, point: int, rng: np.random.Generator) -
     within = float(np.maximum(more - 1, 0.0).sum())
     squares = float((apart * np.minimum(more[both], 1.0)).sum()) + (noise2 * rng.chisquare(within) if within else 0.0)
     df = float(np.minimum(more[both], 1.0).sum()) + within
-    if source.marginal.known_noise is not None:
+    if source.known_noise is not None:
         squares, df = 0.0, 0.0
     return Seen(mean, seen.squares + squares, seen.df + df, seen.spread)
 
@@ -112,10 +135,7 @@ def _carried(
     rng: np.random.Generator,
 ) -> FloatArray:
     """Effects there are in their places among all; those of new levels are drawn."""
-    layout = cells.layout
-    scale = np.append(sds, 0.0)[layout.block]
-    out: FloatArray = rng.normal(size=layout.size) * scale
-    width = len(layout.batches) + 1  # one effect of each batch, after the intercept
-    into = layout.W.indices.reshape(-1, width)[where]
-    out[into.reshape(-1)] = effects[old.layout.W.indices.reshape(-1, width).reshape(-1)]
+    scale = np.append(sds, 0.0)[cells.layout.block]
+    out: FloatArray = rng.normal(size=cells.layout.size) * scale
+    out[cells.layout.each[where].reshape(-1)] = effects[old.layout.each.reshape(-1)]
     return out

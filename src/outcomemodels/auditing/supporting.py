@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,17 +85,19 @@ def overlapping(ground: Ground, target: Target) -> Gate:
     if max(counts) == 0 or fewest < MIN_COURSES:
         nothing = max(counts) == 0
         return Gate(
-            name="overlapping", passed=False, rule=rule, found=fewest, needed=float(MIN_COURSES), details=details,
+            name="overlapping", passed=False, rule=rule, found=fewest, needed=float(MIN_COURSES), units="courses",
+            details=details,
             sentence=said + (": nothing of the kind asked about" if nothing else f"; fewer than {MIN_COURSES}"),
             otherwise=Answerable.NO if nothing else Answerable.EXTRAPOLATION,
         )  # fmt: skip
     apart = linked_within(courses, target)
     if apart:
         return Gate(name="overlapping", passed=False, rule=rule, sentence=apart, details=details, found=0.0, needed=1.0,
+                    units="links",
                     otherwise=Answerable.EXTRAPOLATION)  # fmt: skip
     if courses.randomised:
         return Gate(name="overlapping", passed=True, rule=rule, sentence=f"{said}, randomised", found=fewest,
-                    needed=float(MIN_COURSES), details=details)  # fmt: skip
+                    needed=float(MIN_COURSES), units="courses", details=details)  # fmt: skip
     found = _propensity(courses, target, mine & (a | b), a)
     return _judged(found, rule, said, details)
 
@@ -104,7 +106,7 @@ def _judged(found: Overlap, rule: str, said: str, details: dict[str, float]) -> 
     support, effective = found.common_support, min(found.effective)
     if support is None:
         return Gate(name="overlapping", passed=True, rule=rule, details=details, found=min(found.courses),
-                    needed=float(MIN_COURSES), sentence=f"{said}; nothing is recorded to adjust for")  # fmt: skip
+                    needed=float(MIN_COURSES), units="courses", sentence=f"{said}; nothing is recorded to adjust for")  # fmt: skip
     details = {
         **details, "common_support": support, "effective_a": found.effective[0], "effective_b": found.effective[1],
         "largest_weight": found.largest_weight or 0.0,
@@ -118,7 +120,7 @@ def _judged(found: Overlap, rule: str, said: str, details: dict[str, float]) -> 
     return Gate(
         name="overlapping", passed=passed, rule=rule, sentence=said, details=details,
         found=support if passed or narrow else effective, needed=SUPPORT if passed or narrow else float(MIN_COURSES),
-        otherwise=Answerable.EXTRAPOLATION,
+        units="share" if passed or narrow else "courses after weighting", otherwise=Answerable.EXTRAPOLATION,
     )  # fmt: skip
 
 
@@ -195,6 +197,11 @@ def fitted_width(ground: Ground, target: Target) -> Expected:
     return expected_of(ground, aim_of(ground, target), _client_variance(ground, target))
 
 
+def average_width(ground: Ground, target: Target) -> Expected:
+    """The same with therapists, settings and problems that are not named averaged over."""
+    return expected_of(ground, replace(aim_of(ground, target), new=()), _client_variance(ground, target))
+
+
 def _client_variance(ground: Ground, target: Target) -> float:
     """What a client's own characteristics add: the variance of the difference in slope, or in the label's courses."""
     courses, out = ground.courses, 0.0
@@ -222,15 +229,15 @@ def precise(ground: Ground, target: Target) -> Gate:
     single = fitted_width(ground, target)
     if single.half_width > 1.1 * w.pooled:
         who = " and ".join(r for r in target.new if r != "problem") or "case"
-        said += f"; a fitted answer for one new {who} will show about {single.half_width:.2g}"
-        if single.high > 1.15 * single.low:
-            said += f" ({single.low:.2g} to {single.high:.2g}: {single.how})"
+        between = f"{single.low:.2g} to {single.high:.2g}: " if single.high > 1.15 * single.low else ""
+        said += f"; a fitted answer for one new {who} will show about {single.half_width:.2g} ({between}{single.how})"
     return Gate(
         name="precise enough",
         passed=w.alone <= needed,
         rule="half-width of the average difference no larger than the smallest worthwhile difference",
         found=w.alone,
         needed=needed,
+        units=units,
         sentence=said,
         otherwise=Answerable.EXTRAPOLATION if w.alone > needed >= w.pooled else Answerable.NO,
         details={
@@ -258,7 +265,7 @@ def verified(ground: Ground, target: Target) -> Gate:
     passed = known >= VERIFIED or interviews >= INTERVIEWS
     top = int(np.bincount(level[level >= 0], weights=n[level >= 0], minlength=1).argmax()) if (level >= 0).any() else 0
     return Gate(
-        name="verified", passed=passed, rule=rule, found=known, needed=VERIFIED, otherwise=Answerable.EXTRAPOLATION,
+        name="verified", passed=passed, rule=rule, found=known, needed=VERIFIED, units="share", otherwise=Answerable.EXTRAPOLATION,
         sentence=f"{in_words(ground, target)}: {known:.0%} diagnosed by a clinician or better, {interviews:,.0f} by "
         f"interview; most by {Established(top).label.replace('_', ' ')}",
         details={"interviews": interviews, "courses": whole},
@@ -285,7 +292,7 @@ def followed(ground: Ground, target: Target) -> Gate:
     lowest = min(shares)
     said = f"outcome known for {shares[0]:.0%} of {target.a} and {shares[1]:.0%} of {target.b}"
     return Gate(
-        name="followed up", passed=lowest >= FOLLOWED and not only, rule=rule, found=lowest, needed=FOLLOWED,
+        name="followed up", passed=lowest >= FOLLOWED and not only, rule=rule, found=lowest, needed=FOLLOWED, units="share",
         sentence=said + (f"; {only}" if only else ""), otherwise=Answerable.EXTRAPOLATION, details=details,
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from outcomemodels.auditing.asked import Asked, Target, targets_of
@@ -75,13 +76,27 @@ def judge(ground: Ground, target: Target) -> Comparison:
     return Comparison(target, gates, assumptions_of(ground, target, gates))
 
 
+INFORMED_YET_WIDE = (
+    "An answer can be labelled data-informed and still fail this gate: the label says that the data made it and not "
+    "what was assumed beforehand, the gate asks whether its interval is narrow enough to see a difference that matters."
+)
+
+
 def by_how_much(gate: Gate | None) -> str:
-    """What was found against what is needed, as ``0.31 found, 0.8 needed``; the sentence where there is no number."""
+    """What was found against what is needed, as ``31% found, 80% needed``; the sentence where there is no number."""
     if gate is None:
         return ""
     if gate.found is None or gate.needed is None:
         return gate.sentence
-    return f"{gate.found:.3g} found, {gate.needed:.3g} needed"
+    if gate.units == "share":
+        return f"{gate.found:.0%} found, {gate.needed:.0%} needed"
+    found, needed = (f"{value:.3g} {gate.units}".rstrip() for value in (gate.found, gate.needed))
+    if gate.name == "precise enough":
+        return (
+            f"the 95% interval expected for the average difference has a half-width of {found}; at most {needed} would be "
+            "needed to see the smallest worthwhile difference"
+        )
+    return f"{found} found, {gate.needed:.3g} needed"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -97,8 +112,6 @@ class QuestionVerdict:
         Every treatment asked about against the reference.
     waterfall : tuple of Step
         Courses left after each requirement of this question.
-    improvements : tuple of Improvement
-        What would move the weakest comparison one class, cheapest kind first.
     """
 
     question: str
@@ -106,8 +119,14 @@ class QuestionVerdict:
     units: str
     comparisons: tuple[Comparison, ...]
     waterfall: tuple[Step, ...] = ()
-    improvements: tuple[Improvement, ...] = ()
     _ground: Ground | None = field(default=None, compare=False)
+
+    @cached_property
+    def improvements(self) -> tuple[Improvement, ...]:
+        """What would move the weakest comparison one class, in the order of the gates; worked out when first read."""
+        from outcomemodels.auditing.improving import improvements_of
+
+        return () if self._ground is None else improvements_of(self._ground, self.weakest)
 
     @property
     def weakest(self) -> Comparison:
@@ -140,10 +159,11 @@ class QuestionVerdict:
         if failing is None:
             return f"{self.answerable.value.capitalize()}: every gate passes."
         several = f" for {of.a} against {of.b}" if len(self.comparisons) > 1 else ""
-        return (
+        said = (
             f"{self.answerable.value.capitalize()}: the first gate that fails{several} is '{failing.name}' "
             f"({self.by_how_much})."
         )
+        return f"{said} {INFORMED_YET_WIDE}" if failing.name == "precise enough" else said
 
     def table(self) -> pd.DataFrame:
         """One row per comparison and gate: treatment, reference, gate, passed, found, needed, sentence, rule."""
@@ -191,8 +211,7 @@ class QuestionVerdict:
 
 
 def verdict_on(ground: Ground, asked: Asked) -> QuestionVerdict:
-    """Judge a question; the waterfall and what would help come with it."""
-    from outcomemodels.auditing.improving import improvements_of
+    """Judge a question; the waterfall comes with it, and what would help when it is read."""
     from outcomemodels.auditing.waterfall import waterfall_for
 
     comparisons = tuple(judge(ground, target) for target in targets_of(asked, ground.courses))
@@ -203,6 +222,5 @@ def verdict_on(ground: Ground, asked: Asked) -> QuestionVerdict:
         units=ground.courses.units,
         comparisons=comparisons,
         waterfall=waterfall_for(ground.courses, weakest.target),
-        improvements=improvements_of(ground, weakest),
         _ground=ground,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Layout:
             noise_levels=structure.noise_levels,
         )
 
-    @property
+    @cached_property
     def starts(self) -> tuple[int, ...]:
         """First variable of each block, then of the fixed columns, then the number of variables."""
         sizes = [j * q for j, q in zip(self.levels, self.widths, strict=True)]
