@@ -17,6 +17,7 @@ import numpy as np
 
 from outcomemodels.auditing.asked import Target
 from outcomemodels.auditing.courses import Courses
+from outcomemodels.auditing.foreseen import Posterior, half_widths, posterior_of
 from outcomemodels.auditing.gates import Answerable, Gate, Ground
 from outcomemodels.auditing.supporting import (
     FOLLOWED,
@@ -24,8 +25,6 @@ from outcomemodels.auditing.supporting import (
     MIN_COURSES,
     VERIFIED,
     aim_of,
-    average_width,
-    fitted_width,
     in_words,
     widths,
     worthwhile_of,
@@ -40,35 +39,6 @@ MOST = 200_000
 
 MOST_BRIDGES = 400
 """The same for people and places that bridge."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Posterior:
-    """Expected half-widths of the 95 % interval of the posterior, by the exact engine, outcome units.
-
-    Parameters
-    ----------
-    average_before, average_after : float
-        Of the average difference, borrowing as a fit does.
-    answer_before, answer_after : float
-        As a fitted answer shows it: for one new therapist and setting where none is named.
-    drawings : int
-        Times that outcomes of the added courses were drawn; the numbers after are means over them.
-    """
-
-    average_before: float
-    average_after: float
-    answer_before: float
-    answer_after: float
-    drawings: int
-
-    def sentence(self, units: str) -> str:
-        """Both, before and after."""
-        return (
-            f"expected posterior half-width {self.average_before:.3g} → {self.average_after:.3g} {units} for the average "
-            f"difference and {self.answer_before:.3g} → {self.answer_after:.3g} {units} as a fitted answer shows it, by "
-            "the exact engine with outcomes drawn for what is added"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,28 +142,6 @@ def enough(width: Callable[[int], float], needed: float, *, first: int, most: in
     return None
 
 
-def _posterior(ground: Ground, more: Ground, target: Target) -> Posterior | None:
-    """What a fit is expected to show before and after; None where the exact engine is not at hand."""
-    if not ground.fits or not more.fits:
-        return None
-    return Posterior(
-        average_before=average_width(ground, target).half_width,
-        average_after=average_width(more, target).half_width,
-        answer_before=fitted_width(ground, target).half_width,
-        answer_after=fitted_width(more, target).half_width,
-        drawings=len(more.fits),
-    )
-
-
-def _in_words(ground: Ground, found: Posterior | None, now: float, after: float, needed: float) -> str:
-    """Both kinds of half-width, each by its name."""
-    units = ground.courses.units
-    closed = f"from such courses alone, in closed form, {now:.3g} → {after:.3g} {units} (worthwhile {needed:.3g})"
-    if found is None:
-        return f"expected half-width {closed}; too much for the exact engine to weigh here"
-    return f"{found.sentence(units)}; {closed}"
-
-
 def _courses(ground: Ground, weakest: Comparison, gate: Gate) -> Improvement:
     """More courses of both treatments, enough for overlap and for precision."""
     target, counts = weakest.target, gate.details
@@ -212,7 +160,7 @@ def _courses(ground: Ground, weakest: Comparison, gate: Gate) -> Improvement:
 
     each = enough(after, needed, first=max(lack, 1), most=MOST, growth=1.25)
     if each is None:
-        limit, most = after(MOST), _posterior(ground, with_courses(ground, target, float(MOST)), target)
+        limit, most = after(MOST), posterior_of(ground, with_courses(ground, target, float(MOST)), target)
         return _step(
             weakest, gate, "courses", unit="courses of each", now=now, after=limit,
             posterior=most,
@@ -221,11 +169,11 @@ def _courses(ground: Ground, weakest: Comparison, gate: Gate) -> Improvement:
             + ("" if most is None else f" ({most.sentence(ground.courses.units)})")
             + "; more therapists and settings are needed",
         )  # fmt: skip
-    found = _posterior(ground, with_courses(ground, target, float(each)), target)
+    found = posterior_of(ground, with_courses(ground, target, float(each)), target)
     return _step(
         weakest, gate, "courses", amount=each, unit="courses of each", opened=(gate.name, "precise enough"), now=now,
         after=after(each), posterior=found, sentence=f"{each:,} more courses of each of {both}, with the outcome: "
-        + _in_words(ground, found, now, after(each), needed),
+        + half_widths(ground, found, now, after(each), needed),
     )  # fmt: skip
 
 
@@ -248,12 +196,12 @@ def _bridge(ground: Ground, weakest: Comparison, gate: Gate) -> Improvement:
     found = enough(after, needed, first=fewest, most=MOST_BRIDGES, growth=1.3)
     many = found or fewest
     noun = f"{field.name} level" + "s" * (many > 1)
-    posterior = _posterior(ground, with_bridges(ground, target, field.name, many, each), target)
+    posterior = posterior_of(ground, with_bridges(ground, target, field.name, many, each), target)
     return _step(
         weakest, gate, kind, amount=many, unit=noun, now=now, after=after(many),
         opened=("connected", "precise enough") if found else ("connected",), posterior=posterior,
         sentence=f"{many:,} {noun} with both {target.a} and {target.b}, {each} courses of each: "
-        + _in_words(ground, posterior, now, after(many), needed),
+        + half_widths(ground, posterior, now, after(many), needed),
     )  # fmt: skip
 
 

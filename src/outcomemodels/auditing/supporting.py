@@ -106,7 +106,8 @@ def _judged(found: Overlap, rule: str, said: str, details: dict[str, float]) -> 
     support, effective = found.common_support, min(found.effective)
     if support is None:
         return Gate(name="overlapping", passed=True, rule=rule, details=details, found=min(found.courses),
-                    needed=float(MIN_COURSES), units="courses", sentence=f"{said}; nothing is recorded to adjust for")  # fmt: skip
+                    needed=float(MIN_COURSES), units="courses",
+                    sentence=f"{said}; nothing is recorded to adjust for")  # fmt: skip
     details = {
         **details, "common_support": support, "effective_a": found.effective[0], "effective_b": found.effective[1],
         "largest_weight": found.largest_weight or 0.0,
@@ -265,7 +266,8 @@ def verified(ground: Ground, target: Target) -> Gate:
     passed = known >= VERIFIED or interviews >= INTERVIEWS
     top = int(np.bincount(level[level >= 0], weights=n[level >= 0], minlength=1).argmax()) if (level >= 0).any() else 0
     return Gate(
-        name="verified", passed=passed, rule=rule, found=known, needed=VERIFIED, units="share", otherwise=Answerable.EXTRAPOLATION,
+        name="verified", passed=passed, rule=rule, found=known, needed=VERIFIED, units="share",
+        otherwise=Answerable.EXTRAPOLATION,
         sentence=f"{in_words(ground, target)}: {known:.0%} diagnosed by a clinician or better, {interviews:,.0f} by "
         f"interview; most by {Established(top).label.replace('_', ' ')}",
         details={"interviews": interviews, "courses": whole},
@@ -292,8 +294,8 @@ def followed(ground: Ground, target: Target) -> Gate:
     lowest = min(shares)
     said = f"outcome known for {shares[0]:.0%} of {target.a} and {shares[1]:.0%} of {target.b}"
     return Gate(
-        name="followed up", passed=lowest >= FOLLOWED and not only, rule=rule, found=lowest, needed=FOLLOWED, units="share",
-        sentence=said + (f"; {only}" if only else ""), otherwise=Answerable.EXTRAPOLATION, details=details,
+        name="followed up", passed=lowest >= FOLLOWED and not only, rule=rule, found=lowest, needed=FOLLOWED,
+        units="share", sentence=said + (f"; {only}" if only else ""), otherwise=Answerable.EXTRAPOLATION, details=details,
     )  # fmt: skip
 
 

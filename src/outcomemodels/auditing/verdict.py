@@ -93,8 +93,8 @@ def by_how_much(gate: Gate | None) -> str:
     found, needed = (f"{value:.3g} {gate.units}".rstrip() for value in (gate.found, gate.needed))
     if gate.name == "precise enough":
         return (
-            f"the 95% interval expected for the average difference has a half-width of {found}; at most {needed} would be "
-            "needed to see the smallest worthwhile difference"
+            f"the 95% interval expected for the average difference has a half-width of {found}; at most {needed} would "
+            "be needed to see the smallest worthwhile difference"
         )
     return f"{found} found, {gate.needed:.3g} needed"
 
