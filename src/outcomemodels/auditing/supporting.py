@@ -295,7 +295,8 @@ def followed(ground: Ground, target: Target) -> Gate:
     said = f"outcome known for {shares[0]:.0%} of {target.a} and {shares[1]:.0%} of {target.b}"
     return Gate(
         name="followed up", passed=lowest >= FOLLOWED and not only, rule=rule, found=lowest, needed=FOLLOWED,
-        units="share", sentence=said + (f"; {only}" if only else ""), otherwise=Answerable.EXTRAPOLATION, details=details,
+        units="share", otherwise=Answerable.EXTRAPOLATION, details=details,
+        sentence=said + (f"; {only}" if only else ""),
     )  # fmt: skip
 
 
