@@ -105,6 +105,19 @@ class Design:
         return self if self.fitted is None else self.fitted
 
     @property
+    def observed(self) -> Response:
+        """The response, where there must be one: never None while a model builds its graph.
+
+        Raises
+        ------
+        SpecError
+            For a counterfactual design before it is made ready to build on (:func:`outcomemodels.design.present`).
+        """
+        if self.response is None:
+            raise SpecError("this design asks, it has no response", accepted="a fitted design, or present(design)")
+        return self.response
+
+    @property
     def scores(self) -> FloatArray:
         """What each level of an ordered outcome counts, dims (level,): its number, or its place from 0."""
         return scores_of(self.levels)

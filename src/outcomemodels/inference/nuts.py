@@ -41,7 +41,7 @@ def sample_nuts(model: pm.Model, settings: Settings, *, keep_all: bool = False) 
     FitError
         If the sampler is not installed, the density is not finite at the start, or the sampler stops.
     """
-    keep = _all_of(model) if keep_all else [v.name for v in _variables(model) if is_kept(v.name)]
+    keep = kept_names(model, keep_all=keep_all)
     if settings.sampler == "numpyro" and importlib.util.find_spec("numpyro") is None:
         raise FitError(
             "the sampler numpyro is not installed",
@@ -70,10 +70,26 @@ def sample_nuts(model: pm.Model, settings: Settings, *, keep_all: bool = False) 
     )
 
 
-def _with_nutpie(model: pm.Model, settings: Settings, keep: list[str]) -> Any:
+def kept_names(model: pm.Model, *, keep_all: bool = False) -> list[str]:
+    """Variables of a graph that belong into the tree; ``keep_all`` as in :func:`sample_nuts`."""
+    return _all_of(model) if keep_all else [v.name for v in _variables(model) if is_kept(v.name)]
+
+
+def compile_nutpie(model: pm.Model, keep: list[str]) -> Any:
+    """The graph compiled; shared variables of it can be exchanged with ``with_data``."""
     import nutpie
 
-    compiled: Any = nutpie.compile_pymc_model(model, var_names=keep)
+    return nutpie.compile_pymc_model(model, var_names=keep)
+
+
+def _with_nutpie(model: pm.Model, settings: Settings, keep: list[str]) -> Any:
+    return draw_nutpie(compile_nutpie(model, keep), settings)
+
+
+def draw_nutpie(compiled: Any, settings: Settings) -> Any:
+    """Sample a compiled graph: a tree with posterior and statistics of the sampler, as nutpie returns them."""
+    import nutpie
+
     return nutpie.sample(
         compiled,
         draws=settings.draws,

@@ -18,13 +18,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from outcomemodels.design import NEW, UNKNOWN, Design, Unseen, scores_of
-from outcomemodels.inference.fit import sample
 from outcomemodels.inference.predict import expected_draws
 from outcomemodels.inference.settings import Settings
-from outcomemodels.plugin import Facet, outcome_name
+from outcomemodels.plugin import Facet, Response, outcome_name
 from outcomemodels.posterior import EXPECTED, OUTCOME
 from outcomemodels.testing.prediction_checks import predicted
-from outcomemodels.testing.results import NotApplicableError
+from outcomemodels.testing.refits import refits
 from outcomemodels.testing.subject import Case, Subject, fail_unless
 from outcomemodels.testing.variants import as_rows
 
@@ -111,10 +110,11 @@ def _simulate(subject: Subject) -> Ranks:
     questions = _questions(case)
     parameters: dict[str, list[int]] = {}
     predictions: dict[str, list[int]] = {}
-    for i in range(replicates):
-        design = _with_outcomes(case.design, {n: drawn[n][i] for n in case.probe.outcomes})
+    designs = [_with_outcomes(case.design, {n: drawn[n][i] for n in case.probe.outcomes}) for i in range(replicates)]
+    refit = refits(case.model, designs, case.priors)
+    for i, design in enumerate(designs):
         settings = Settings(draws=length, tune=400, chains=4, seed=1000 + i, progress=False, target_accept=0.95)
-        posterior = sample(case.model, design, case.priors, settings)["posterior"].to_dataset()
+        posterior = refit(i, settings)
         rng = np.random.default_rng(i)
         for name in quantities:
             if name in posterior:
@@ -128,11 +128,12 @@ def _simulate(subject: Subject) -> Ranks:
             of = f" ({response})" if response else ""
             fitted = expected_draws(case.model, design, case.priors, posterior, seed=i, response=response)
             distance = _distances(fitted, design, response)
-            (wanted,) = _distances(drawn[variable][i][None], design, response)
+            expected = expected_draws(case.model, design, case.priors, one, seed=i, response=response)
+            (wanted,) = _distances(expected, design, response)
             parameters.setdefault(f"distance of outcomes from {variable}", []).append(_rank(wanted, distance, rng))
-            predictions.setdefault(f"all fitted courses{of}", []).append(_joint_rank(drawn[variable][i], fitted, rng))
+            predictions.setdefault(f"all fitted courses{of}", []).append(_joint_rank(expected[0], fitted, rng))
             asked = [row for pair in questions.values() for row in pair]
-            true = predicted(case, one, asked, seed=i, response=response)[0]
+            true = predicted(seen, one, asked, seed=i, response=response)[0]
             found = predicted(seen, posterior, asked, seed=10_000 + i, response=response)
             at = 0
             for name, pair in questions.items():
@@ -146,25 +147,31 @@ def _simulate(subject: Subject) -> Ranks:
 
 
 def _with_outcomes(design: Design, drawn: Mapping[str, NDArray[Any]]) -> Design:
-    """The design with outcomes drawn from the model for those observed.
-
-    Raises
-    ------
-    NotApplicableError
-        For numbers of sessions: when a course would have been censored otherwise is not part of the model.
-    """
+    """The design with outcomes drawn from the model for those observed."""
     response = design.response
     assert response is not None
-    if "sessions" in (design.kind, *(t.kind for t in design.targets.values())):
-        raise NotApplicableError("sessions are censored by what was observed, so they cannot be simulated anew")
     if not design.targets:
-        return replace(design, response=replace(response, y=np.asarray(drawn[OUTCOME], dtype=float)))
-    targets = {}
-    for name, target in design.targets.items():
-        y = np.array(target.response.y)
-        y[target.rows] = drawn[outcome_name(name)]
-        targets[name] = replace(target, response=replace(target.response, y=y))
+        return replace(design, response=_with_outcome(response, slice(None), drawn[OUTCOME]))
+    targets = {
+        name: replace(target, response=_with_outcome(target.response, target.rows, drawn[outcome_name(name)]))
+        for name, target in design.targets.items()
+    }
     return replace(design, response=next(iter(targets.values())).response, targets=targets)
+
+
+def _with_outcome(response: Response, rows: NDArray[np.intp] | slice, drawn: NDArray[Any]) -> Response:
+    """One response with what was drawn in the rows observed.
+
+    Sessions are counted up to where the course was watched: to its end where the event was not seen to happen, and to
+    the longest course of all where it was, since nobody knows how long that course would have been watched otherwise.
+    """
+    y = np.array(response.y, dtype=float)
+    y[rows] = drawn
+    if response.kind != "sessions":
+        return replace(response, y=y)
+    assert response.event is not None
+    watched = np.where(response.event == 0, response.y, np.nanmax(response.y))
+    return replace(response, y=np.minimum(y, watched), event=np.where(y < watched, 1.0, 0.0))
 
 
 def _distances(expected: FloatArray, design: Design, response: str) -> FloatArray:

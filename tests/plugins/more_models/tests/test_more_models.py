@@ -132,7 +132,7 @@ def test_fitted_rows_are_reproduced(fitted: tuple[Proof, Fit]) -> None:
     for response in proof.responses:
         name = f"expected_{response}" if response else "expected"
         values = {v: np.asarray(first[v.name].values[0]) for v in graph.free_RVs}
-        wanted = graph[name].eval(values, on_unused_input="ignore", mode=Mode(linker="py", optimizer=None))
+        wanted = graph[name].eval(values, on_unused_input="ignore", mode=Mode(linker="py", optimizer="None"))
         found = predict_graph(proof.model, fit.design, fit.priors, fit.posterior, seed=1, variable=name)[0]
         np.testing.assert_allclose(found, wanted, rtol=1e-8)
 

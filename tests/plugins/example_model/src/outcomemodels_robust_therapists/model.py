@@ -41,7 +41,7 @@ class RobustTherapists:
 
     def build(self, design: Design, priors: Priors) -> pm.Model:
         """Build the graph; ``expected`` and ``outcome`` are the names the library looks for."""
-        if design.response is None or design.response.kind != "rows":
+        if design.observed.kind != "rows":
             raise SpecError("this model takes single outcomes", accepted="rows, not cells or counts")
         treatment, therapist = design.of_facet(Facet.TREATMENT)[0], design.of_facet(Facet.THERAPIST)[0]
         with pm.Model(coords=design.coords) as model:
@@ -50,5 +50,5 @@ class RobustTherapists:
             pm.Deterministic("skill", skill, dims=therapist.name)
             expected = pm.Deterministic("expected", level[treatment.codes] + skill[therapist.codes], dims="obs")
             noise = priors["noise"].create("noise")
-            pm.StudentT("outcome", nu=self.df, mu=expected, sigma=noise, observed=design.response.y, dims="obs")
+            pm.StudentT("outcome", nu=self.df, mu=expected, sigma=noise, observed=design.observed.y, dims="obs")
         return model

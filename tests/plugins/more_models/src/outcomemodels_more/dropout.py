@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pymc as pm
+from pytensor.tensor.variable import TensorVariable
 
 from outcomemodels.plugin import Design, ModelInfo, Needs, Prior, Priors
 
@@ -71,7 +73,7 @@ class ChangeAndDropout:
             pm.Deterministic("risk", leaving + tilt, dims="treatment")
             pm.Deterministic("level", base + bond * (leaving - USUAL), dims="treatment")
             expected = base[treatment.codes] + bond * (lean[therapist.codes] - USUAL)
-            hazard = pm.math.invlogit(tilt[treatment.codes] + lean[therapist.codes])
+            hazard = cast(TensorVariable, pm.math.invlogit(tilt[treatment.codes] + lean[therapist.codes]))
             pm.Deterministic("expected_change", expected, dims="obs")
             pm.Deterministic("expected_dropout", (1 - (1 - hazard) ** longest) / hazard, dims="obs")
             rows = change.rows

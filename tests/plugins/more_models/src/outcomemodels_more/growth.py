@@ -65,5 +65,5 @@ class ThreeLevelGrowth:
             pace = pm.Normal("pace", 0, sd_pace, dims="client")
             slope = contrast[treatment.codes] + line[therapist.codes] + pace[client.codes]
             expected = pm.Deterministic("expected", start[client.codes] + slope * weeks, dims="obs")
-            pm.Normal("outcome", expected, noise, observed=design.response.y, dims="obs")
+            pm.Normal("outcome", expected, noise, observed=design.observed.y, dims="obs")
         return model

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
 
 from outcomemodels.plugin import Design, ModelInfo, Needs, Prior, Priors
 
@@ -57,9 +59,9 @@ class OrdinalRating:
             gaps = priors["gap"].create("gap", dims="step")
             cutpoints = pm.Deterministic("cutpoints", pt.concatenate([pt.zeros(1), pt.cumsum(gaps)]), dims="cut")
             eta = contrast[treatment.codes] + line[therapist.codes]
-            higher = pm.math.invlogit(eta[:, None] - cutpoints)  # P(above each cutpoint)
+            higher = cast(TensorVariable, pm.math.invlogit(eta[:, None] - cutpoints))  # P(above each cutpoint)
             expected = design.scores[0] + (higher * np.diff(design.scores)).sum(axis=-1)
             pm.Deterministic("expected", expected, dims="obs")
-            observed = design.response.y.astype(int)
+            observed = design.observed.y.astype(int)
             pm.OrderedLogistic("outcome", eta, cutpoints, compute_p=False, observed=observed, dims="obs")
         return model
