@@ -33,10 +33,10 @@ class Posterior:
         """Both, before and after."""
         average = f"{self.average_before:.3g} → {self.average_after:.3g} {units}"
         answer = f"{self.answer_before:.3g} → {self.answer_after:.3g} {units}"
-        return (
-            f"expected posterior half-width {average} for the average difference and {answer} as a fitted answer shows "
-            "it, by the exact engine with outcomes drawn for what is added"
+        both = (
+            average if average == answer else f"{average} for the average difference and {answer} as an answer shows it"
         )
+        return f"expected posterior half-width {both}, by the exact engine with outcomes drawn for what is added"
 
 
 def posterior_of(ground: Ground, more: Ground, target: Target) -> Posterior | None:
@@ -55,7 +55,7 @@ def posterior_of(ground: Ground, more: Ground, target: Target) -> Posterior | No
 def half_widths(ground: Ground, found: Posterior | None, now: float, after: float, needed: float) -> str:
     """Both kinds of half-width, each by its name; those from the closed form are ``now`` and ``after``."""
     units = ground.courses.units
-    closed = f"from such courses alone, in closed form, {now:.3g} → {after:.3g} {units} (worthwhile {needed:.3g})"
+    closed = f"from such courses alone, in closed form {now:.3g} → {after:.3g} {units} (worthwhile {needed:.3g})"
     if found is None:
         return f"expected half-width {closed}; the exact engine was not used, for size or because its gates failed"
     return f"{found.sentence(units)}; {closed}"

@@ -224,14 +224,15 @@ def precise(ground: Ground, target: Target) -> Gate:
     needed = worthwhile_of(ground, target)
     w = widths(ground, target)
     units = ground.courses.units
-    said = f"expected half-width of the 95% interval {w.alone:.2g} {units}, smallest worthwhile difference {needed:.2g}"
+    said = f"expected half-width of the 95% interval, in closed form, {w.alone:.2g} {units}; smallest worthwhile "
+    said += f"difference {needed:.2g}"
     if w.pooled < 0.99 * w.alone:
         said += f"; {w.pooled:.2g} when borrowing from other treatments and problems"
     single = fitted_width(ground, target)
-    if single.half_width > 1.1 * w.pooled:
-        who = " and ".join(r for r in target.new if r != "problem") or "case"
-        between = f"{single.low:.2g} to {single.high:.2g}: " if single.high > 1.15 * single.low else ""
-        said += f"; a fitted answer for one new {who} will show about {single.half_width:.2g} ({between}{single.how})"
+    who = " and ".join(r for r in target.new if r != "problem") or "case"
+    of = f" for one new {who}" if single.half_width > 1.1 * w.pooled else ""
+    between = f"{single.low:.2g} to {single.high:.2g}: " if single.high > 1.15 * single.low else ""
+    said += f"; a fitted answer{of} will show about {single.half_width:.2g} ({between}{single.how})"
     return Gate(
         name="precise enough",
         passed=w.alone <= needed,
