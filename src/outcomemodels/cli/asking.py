@@ -9,7 +9,14 @@ from pathlib import Path
 import click
 
 from outcomemodels.cli.job import leave, shown
-from outcomemodels.cli.options import json_option, question_options, quiet_option, response_option, suppress_option
+from outcomemodels.cli.options import (
+    QuestionOptions,
+    json_option,
+    question_options,
+    quiet_option,
+    response_option,
+    suppress_option,
+)
 from outcomemodels.cli.sources import questions, step
 
 
@@ -24,23 +31,13 @@ from outcomemodels.cli.sources import questions, step
 @json_option
 def ask(
     fit_file: Path,
-    problems: tuple[str, ...],
-    treatments: tuple[str, ...],
-    reference: str | None,
-    client: tuple[str, ...],
-    therapist: str,
-    setting: tuple[str, ...],
-    when: tuple[str, ...],
-    worthwhile: float | None,
+    question: QuestionOptions,
     response: str,
     suppress: bool,
     as_json: bool,
 ) -> None:
     """Ask a saved FIT which treatment, by whom, for this client with that problem, in which setting."""
-    asked = questions(
-        problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
-        when=when, worthwhile=worthwhile, response=response,
-    )  # fmt: skip
+    asked = questions(question, response=response)
     from outcomemodels.outcomes.suppression import Disclosure
     from outcomemodels.workflow import ask as put
     from outcomemodels.workflow import load_fit
@@ -75,24 +72,14 @@ def ask(
 @quiet_option
 def report(
     fit_file: Path,
-    problems: tuple[str, ...],
-    treatments: tuple[str, ...],
-    reference: str | None,
-    client: tuple[str, ...],
-    therapist: str,
-    setting: tuple[str, ...],
-    when: tuple[str, ...],
-    worthwhile: float | None,
+    question: QuestionOptions,
     response: str,
     out: Path,
     suppress: bool,
     quiet: bool,
 ) -> None:
     """Write the report of a saved FIT as one HTML file; without --problem, about every problem in the data."""
-    asked = questions(
-        problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
-        when=when, worthwhile=worthwhile, response=response,
-    )  # fmt: skip
+    asked = questions(question, response=response)
     with step(f"read {fit_file}", quiet=quiet):
         from outcomemodels.outcomes.suppression import Disclosure
         from outcomemodels.reporting import default_questions
@@ -100,7 +87,7 @@ def report(
         from outcomemodels.workflow import report as write
 
         fitted = load_fit(fit_file)
-    if not problems:
+    if not question.problems:
         asked = tuple(
             replace(asked[0], problem=q.problem, response=q.response)
             for q in default_questions(fitted.design)

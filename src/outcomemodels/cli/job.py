@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from outcomemodels.cli.main import EXIT_NOT_CONVERGED
 from outcomemodels.cli.options import (
+    DataOptions,
+    JobOptions,
+    QuestionOptions,
     data_options,
     fit_options,
     json_option,
@@ -35,50 +38,12 @@ if TYPE_CHECKING:
     from outcomemodels.fitted import Fit
     from outcomemodels.outcomes.suppression import Disclosure
 
-Engine = Literal["auto", "nuts", "collapsed"]
-
 RUN_EXAMPLES = """\b
 Examples:
   outcomemodels run
   outcomemodels run --client bdi_pre=30 --when weeks=26
   outcomemodels run episodes.csv --schema paul.toml --outcome phq9_end --problem PTSD
   outcomemodels run nhs_tt_proms --where year=2023-24 --where problem=PTSD --where problem=Depression"""
-
-
-def fit_data(
-    data: PaulDataset,
-    *,
-    outcomes: Sequence[str],
-    model: str,
-    covariates: Sequence[str],
-    batches: Sequence[str],
-    formula: str,
-    engine: Engine,
-    seed: int,
-    draws: int,
-    tune: int,
-    chains: int,
-    accept: Sequence[str],
-    quiet: bool,
-) -> Fit:
-    """Fit with what the command line said; empty lists leave the choice to the model."""
-    from outcomemodels.workflow import fit
-
-    return fit(
-        data,
-        outcome=outcome_of(outcomes, model),
-        model=model,
-        covariates=list(covariates) or None,
-        batches=list(batches) or None,
-        formula=formula,
-        engine=engine,
-        seed=seed,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        accept=accept,
-        progress=showing_progress(quiet=quiet),
-    )
 
 
 def shown(told: dict[str, Any], rule: Disclosure | None) -> dict[str, Any]:
@@ -107,62 +72,35 @@ def leave(fit: Fit, *, told: bool = False) -> None:
 @quiet_option
 def run(
     source: str,
-    schema: Path | None,
-    where: tuple[str, ...],
-    years: tuple[str, ...],
-    level: str,
-    problems: tuple[str, ...],
-    treatments: tuple[str, ...],
-    reference: str | None,
-    client: tuple[str, ...],
-    therapist: str,
-    setting: tuple[str, ...],
-    when: tuple[str, ...],
-    worthwhile: float | None,
+    read: DataOptions,
+    question: QuestionOptions,
     response: str,
     out: Path,
     save_fit: Path | None,
     suppress: bool,
     as_json: bool,
     quiet: bool,
-    outcomes: tuple[str, ...],
-    model: str,
-    covariates: tuple[str, ...],
-    batches: tuple[str, ...],
-    formula: str,
-    engine: Engine,
-    seed: int,
-    draws: int,
-    tune: int,
-    chains: int,
-    accept: tuple[str, ...],
+    job: JobOptions,
 ) -> None:
     """Read SOURCE, audit it, fit the model, ask the question and write the report.
 
     SOURCE is a table (csv, parquet, …; with --schema), a saved data set, a folder of NHS annual tables or of
     record-level IDS tables, or the name of a known data set. Without it, the embedded Beat the Blues trial is used.
     """
-    asked = questions(
-        problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
-        when=when, worthwhile=worthwhile, response=response,
-    )  # fmt: skip
+    asked = questions(question, response=response)
     with step(f"read {source}", quiet=quiet) as tell:
-        data = open_data(source, schema=schema, where=where, years=years, level=level, tell=tell)
-    outcomes = _named(outcomes, source, quiet)
+        data = open_data(source, read, tell=tell)
+    job = _named(job, source, quiet)
     with step("loaded the machinery", quiet=quiet):
         from outcomemodels.outcomes.suppression import Disclosure
         from outcomemodels.workflow import ask as put
         from outcomemodels.workflow import report as write
-    fitted = _fit_step(
-        data, outcomes, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
-    )
+    fitted = _fit_step(data, job, quiet)
     if save_fit is not None:
         with step(f"saved the fit to {save_fit}", quiet=quiet):
             fitted.save(save_fit)
     rule = Disclosure() if suppress else None
-    if not problems:
-        from dataclasses import replace
-
+    if not question.problems:
         from outcomemodels.reporting import default_questions
 
         asked = tuple(
@@ -187,36 +125,36 @@ def run(
     leave(fitted)
 
 
-def _named(outcomes: Sequence[str], source: str, quiet: bool) -> tuple[str, ...]:
-    """The outcomes named, else the usual one of such a source, said aloud."""
-    usual = "" if outcomes else usual_outcome(source)
+def _named(job: JobOptions, source: str, quiet: bool) -> JobOptions:
+    """The job with the outcomes named, else the usual one of such a source, said aloud."""
+    usual = "" if job.outcomes else usual_outcome(source)
     if usual and not quiet:
         click.echo(f"  outcome: {usual}; --outcome names another", err=True)
-    return tuple(outcomes) or ((usual,) if usual else ())
+    return replace(job, outcomes=(usual,)) if usual else job
 
 
-def _fit_step(
-    data: PaulDataset,
-    outcomes: Sequence[str],
-    model: str,
-    covariates: Sequence[str],
-    batches: Sequence[str],
-    formula: str,
-    engine: Engine,
-    seed: int,
-    draws: int,
-    tune: int,
-    chains: int,
-    accept: Sequence[str],
-    quiet: bool,
-) -> Fit:
+def _fit_step(data: PaulDataset, job: JobOptions, quiet: bool) -> Fit:
+    """Fit with what the command line said."""
     if showing_progress(quiet=quiet):
         click.echo("  audit and fit …", err=True)
     with step(f"audited and fitted {data.n:,} rows", quiet=quiet or showing_progress(quiet=quiet)):
-        return fit_data(
-            data, outcomes=outcomes, model=model, covariates=covariates, batches=batches, formula=formula,
-            engine=engine, seed=seed, draws=draws, tune=tune, chains=chains, accept=accept, quiet=quiet,
-        )  # fmt: skip
+        from outcomemodels.workflow import fit
+
+        return fit(
+            data,
+            outcome=outcome_of(job.outcomes, job.model),
+            model=job.model,
+            covariates=list(job.covariates) or None,
+            batches=list(job.batches) or None,
+            formula=job.formula,
+            engine=job.engine,
+            seed=job.seed,
+            draws=job.draws,
+            tune=job.tune,
+            chains=job.chains,
+            accept=job.accept,
+            progress=showing_progress(quiet=quiet),
+        )
 
 
 def _summary(fit: Fit) -> dict[str, Any]:
@@ -252,19 +190,9 @@ Examples:
 @json_option
 def audit(
     source: str,
-    schema: Path | None,
-    where: tuple[str, ...],
-    years: tuple[str, ...],
-    level: str,
+    read: DataOptions,
     ask: bool,
-    problems: tuple[str, ...],
-    treatments: tuple[str, ...],
-    reference: str | None,
-    client: tuple[str, ...],
-    therapist: str,
-    setting: tuple[str, ...],
-    when: tuple[str, ...],
-    worthwhile: float | None,
+    question: QuestionOptions,
     outcome: str,
     page: Path | None,
     suppress: bool,
@@ -281,14 +209,9 @@ def audit(
     from outcomemodels.outcomes.suppression import Disclosure
 
     with step(f"read {source}", quiet=as_json) as tell:
-        data = open_data(source, schema=schema, where=where, years=years, level=level, tell=tell)
+        data = open_data(source, read, tell=tell)
     found, quality, rule = audit_dataset(data), quality_of(data), Disclosure() if suppress else None
-    named = (*problems, *treatments, *client, *setting, *when, reference, worthwhile)
-    asked = questions(
-        problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
-        when=when, worthwhile=worthwhile,
-    )  # fmt: skip
-    put = asked if ask or therapist != "new" or any(v is not None for v in named) else ()
+    put = questions(question) if ask or question.is_said else ()
     verdicts = [found.verdict(q, outcome=outcome) for q in put]
     if page is not None:
         write_page(found, page, verdicts=verdicts, outcome=outcome, disclosure=rule)
@@ -322,24 +245,11 @@ def audit(
 @quiet_option
 def fit(
     source: str,
-    schema: Path | None,
-    where: tuple[str, ...],
-    years: tuple[str, ...],
-    level: str,
+    read: DataOptions,
     out: Path,
     as_json: bool,
     quiet: bool,
-    outcomes: tuple[str, ...],
-    model: str,
-    covariates: tuple[str, ...],
-    batches: tuple[str, ...],
-    formula: str,
-    engine: Engine,
-    seed: int,
-    draws: int,
-    tune: int,
-    chains: int,
-    accept: tuple[str, ...],
+    job: JobOptions,
 ) -> None:
     """Fit a model to SOURCE and save it; ask and report then start from the file.
 
@@ -347,15 +257,12 @@ def fit(
     """
     fitted = None
     if holds_reduced(source):
-        chosen = {"outcome": outcomes, "covariate": covariates, "batch": batches, "formula": formula, "where": where}
-        fitted = _fit_reduced(source, [n for n, v in chosen.items() if v], engine, seed, draws, chains, quiet)
+        fitted = _fit_reduced(source, job, read, quiet)
     if fitted is None:
         with step(f"read {source}", quiet=quiet) as tell:
-            data = open_data(source, schema=schema, where=where, years=years, level=level, tell=tell)
-        outcomes = _named(outcomes, source, quiet)
-        fitted = _fit_step(
-            data, outcomes, model, covariates, batches, formula, engine, seed, draws, tune, chains, accept, quiet
-        )
+            data = open_data(source, read, tell=tell)
+        job = _named(job, source, quiet)
+        fitted = _fit_step(data, job, quiet)
     with step(f"saved {out}", quiet=quiet):
         fitted.save(out)
     if as_json:
@@ -365,9 +272,7 @@ def fit(
     leave(fitted)
 
 
-def _fit_reduced(
-    source: str, chosen: Sequence[str], engine: Engine, seed: int, draws: int, chains: int, quiet: bool
-) -> Fit:
+def _fit_reduced(source: str, job: JobOptions, read: DataOptions, quiet: bool) -> Fit:
     """Fit reduced rows.
 
     Raises
@@ -378,8 +283,16 @@ def _fit_reduced(
     from outcomemodels.errors import SpecError
     from outcomemodels.workflow import fit_reduced, load_reduced
 
-    if chosen or engine == "nuts":
-        named = [f"--{n}" for n in chosen] + (["--engine nuts"] if engine == "nuts" else [])
+    chosen = {
+        "--outcome": bool(job.outcomes),
+        "--covariate": bool(job.covariates),
+        "--batch": bool(job.batches),
+        "--formula": bool(job.formula),
+        "--where": bool(read.where),
+        "--engine nuts": job.engine == "nuts",
+    }
+    named = [option for option, said in chosen.items() if said]
+    if named:
         raise SpecError(
             f"{source} holds reduced rows, so {', '.join(named)} cannot be chosen any more",
             accepted="--seed, --draws, --chains",
@@ -387,4 +300,6 @@ def _fit_reduced(
         )
     reduced = load_reduced(source)
     with step(f"fitted {reduced.n_rows:,} reduced rows", quiet=quiet):
-        return fit_reduced(reduced, seed=seed, draws=draws, chains=chains, progress=showing_progress(quiet=quiet))
+        return fit_reduced(
+            reduced, seed=job.seed, draws=job.draws, chains=job.chains, progress=showing_progress(quiet=quiet)
+        )

@@ -3,16 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 Command = Callable[..., Any]
+Engine = Literal["auto", "nuts", "collapsed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataOptions:
+    """What to read, and which rows of it."""
+
+    schema: Path | None = None
+    where: tuple[str, ...] = ()
+    years: tuple[str, ...] = ()
+    level: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOptions:
+    """What to fit, and how; empty tuples leave the choice to the model."""
+
+    outcomes: tuple[str, ...] = ()
+    model: str = "paul"
+    covariates: tuple[str, ...] = ()
+    batches: tuple[str, ...] = ()
+    formula: str = ""
+    engine: Engine = "auto"
+    seed: int = 1
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+    accept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionOptions:
+    """Paul's question, word by word."""
+
+    problems: tuple[str, ...] = ()
+    treatments: tuple[str, ...] = ()
+    reference: str | None = None
+    client: tuple[str, ...] = ()
+    therapist: str = "new"
+    setting: tuple[str, ...] = ()
+    when: tuple[str, ...] = ()
+    worthwhile: float | None = None
+
+    @property
+    def is_said(self) -> bool:
+        """Whether anything of a question was said."""
+        return self != QuestionOptions()
+
+
+def _as_one(name: str, kind: type[Any], command: Command) -> Command:
+    """The command with the values of several options as one argument ``name``."""
+
+    @wraps(command)
+    def collected(**values: Any) -> Any:
+        one = kind(**{f.name: values.pop(f.name) for f in fields(kind)})
+        return command(**{name: one}, **values)
+
+    return collected
 
 
 def data_options(command: Command) -> Command:
-    """What to read, and which rows of it."""
+    """What to read, handed over as ``read``, a :class:`DataOptions`."""
+    command = _as_one("read", DataOptions, command)
     for option in (
         click.option("--level", default="", help="NHS folders: provider, england, commissioner or region."),
         click.option("--years", multiple=True, metavar="YEAR", help="NHS folders: financial year such as 2023-24."),
@@ -24,7 +85,8 @@ def data_options(command: Command) -> Command:
 
 
 def fit_options(command: Command) -> Command:
-    """What to fit, and how."""
+    """What to fit, and how, handed over as ``job``, a :class:`JobOptions`."""
+    command = _as_one("job", JobOptions, command)
     for option in (
         click.option("--accept", multiple=True, metavar="FINDING", help="Accept a blocking audit finding by name."),
         click.option("--chains", default=4, show_default=True, help="Chains."),
@@ -59,7 +121,8 @@ def fit_options(command: Command) -> Command:
 
 
 def question_options(command: Command) -> Command:
-    """Paul's question, word by word."""
+    """Paul's question, handed over as ``question``, a :class:`QuestionOptions`."""
+    command = _as_one("question", QuestionOptions, command)
     for option in (
         click.option("--worthwhile", type=float, help="Smallest difference worth having, in outcome units."),
         click.option("--when", multiple=True, metavar="FIELD=VALUE", help="Time, for instance weeks=26."),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from outcomemodels.cli.job import leave
-from outcomemodels.cli.options import json_option, question_options, quiet_option
+from outcomemodels.cli.options import QuestionOptions, json_option, question_options, quiet_option
 from outcomemodels.cli.sources import questions
 
 if TYPE_CHECKING:
@@ -202,14 +202,7 @@ def _progress() -> Callable[[int, int], None]:
 def compare(
     fit_file: Path,
     truth_folder: Path,
-    problems: tuple[str, ...],
-    treatments: tuple[str, ...],
-    reference: str | None,
-    client: tuple[str, ...],
-    therapist: str,
-    setting: tuple[str, ...],
-    when: tuple[str, ...],
-    worthwhile: float | None,
+    question: QuestionOptions,
     quantity: Literal["completed", "last_phq9", "last_gad7", "recovered"] | None,
     among: Literal["finishers", "entered", "referred"],
     as_json: bool,
@@ -228,11 +221,8 @@ def compare(
 
     truth = load_truth(truth_folder)
     fitted = load_fit(fit_file)
-    asked = questions(
-        problems, treatments=treatments, reference=reference, client=client, therapist=therapist, setting=setting,
-        when=when, worthwhile=worthwhile,
-    )  # fmt: skip
-    if not problems:
+    asked = questions(question)
+    if not question.problems:
         asked = tuple(replace(asked[0], problem=q.problem) for q in default_questions(fitted.design))
     found = compare_with_truth([ask(fitted, q) for q in asked], truth, quantity=quantity, among=among)
     click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))

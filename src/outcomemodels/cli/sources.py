@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from outcomemodels.cli.options import DataOptions, QuestionOptions
 from outcomemodels.errors import FileError, QuestionError, SpecError
 
 if TYPE_CHECKING:
@@ -60,13 +61,7 @@ def showing_progress(*, quiet: bool) -> bool:
 
 
 def open_data(
-    source: str,
-    *,
-    schema: Path | None = None,
-    where: Sequence[str] = (),
-    years: Sequence[str] = (),
-    level: str = "",
-    tell: Callable[[str], None] | None = None,
+    source: str, read: DataOptions | None = None, *, tell: Callable[[str], None] | None = None
 ) -> PaulDataset:
     """Open a file, a folder of NHS annual or record-level tables, a saved data set, or a data set known by name.
 
@@ -77,8 +72,9 @@ def open_data(
     FileError
         If there is no such file and no such name, with near matches.
     """
-    data = _open(source, schema, years, level, tell)
-    return data.where(**pairs_of_labels(where)) if where else data
+    read = DataOptions() if read is None else read
+    data = _open(source, read.schema, read.years, read.level, tell)
+    return data.where(**pairs_of_labels(read.where)) if read.where else data
 
 
 def usual_outcome(source: str) -> str:
@@ -192,40 +188,31 @@ def values(words: Sequence[str], option: str) -> dict[str, str | float | Unseen]
     return out
 
 
-def questions(
-    problems: Sequence[str],
-    *,
-    treatments: Sequence[str],
-    reference: str | None,
-    client: Sequence[str],
-    therapist: str,
-    setting: Sequence[str],
-    when: Sequence[str],
-    worthwhile: float | None,
-    response: str = "",
-) -> tuple[Question, ...]:
-    """One question for each problem named, or one about all clients; empty when nothing at all was said."""
+def questions(said: QuestionOptions, *, response: str = "") -> tuple[Question, ...]:
+    """One question for each problem named, or one about all clients."""
     from outcomemodels.estimands import Question
 
-    plain = [w for w in setting if "=" not in w]
-    if len(plain) > 1 or (plain and len(setting) > 1):
-        raise QuestionError(f"--setting given as {', '.join(setting)}", accepted="one label, or several FIELD=LABEL")
-    where = place(plain[0]) if plain else {k: place(v) for k, v in pairs(setting, "--setting")}
+    plain = [w for w in said.setting if "=" not in w]
+    if len(plain) > 1 or (plain and len(said.setting) > 1):
+        raise QuestionError(
+            f"--setting given as {', '.join(said.setting)}", accepted="one label, or several FIELD=LABEL"
+        )
+    where = place(plain[0]) if plain else {k: place(v) for k, v in pairs(said.setting, "--setting")}
 
     def about(problem: str | None) -> Question:
         return Question(
             problem=problem,
-            treatments=tuple(treatments),
-            reference=reference,
-            client=values(client, "--client"),
-            therapist=place(therapist),
+            treatments=said.treatments,
+            reference=said.reference,
+            client=values(said.client, "--client"),
+            therapist=place(said.therapist),
             setting=where if where else place("new"),
-            when=values(when, "--when"),
-            worthwhile=worthwhile,
+            when=values(said.when, "--when"),
+            worthwhile=said.worthwhile,
             response=response,
         )
 
-    return tuple(about(p) for p in problems) if problems else (about(None),)
+    return tuple(about(p) for p in said.problems) if said.problems else (about(None),)
 
 
 def outcome_of(words: Sequence[str], model: str) -> str | dict[str, str]:

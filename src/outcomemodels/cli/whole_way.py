@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from outcomemodels.cli.options import DataOptions
 from outcomemodels.cli.sources import open_data, step
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def whole_way(
 
     truth = load_truth(folder)
     with step(f"read {folder}", quiet=quiet) as tell:
-        data = open_data(str(folder), where=where, tell=tell)
+        data = open_data(str(folder), DataOptions(where=tuple(where)), tell=tell)
     with step("loaded the machinery", quiet=quiet):
         from outcomemodels.estimands import Question
         from outcomemodels.estimands.against_truth import compare_with_truth
