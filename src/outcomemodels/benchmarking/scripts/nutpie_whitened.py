@@ -6,10 +6,10 @@ Coefficients and effects are moved and scaled by the mean and the Cholesky facto
 the SDs, found by pilot runs; a fixed linear map changes no posterior, and takes away the correlations that make plain
 NUTS slow (the intercept with the means of the effects). Effects of one column are written as the mean and SD that they
 would have given their block's SD and what the data say of them at that point, which is between leaving them as they are
-and SD times standard effects, level by level (Gorinova, Moore & Hoffman 2020, arXiv 1906.03028); in small blocks along
+and SD times standard effects, level by level (Gorinova, Moore & Hoffman 2020, arXiv 1906.03028); in most blocks along
 the axes of what the data say of all levels together. Blocks of two columns are written one way or the other.
-Everything else is written as what is left of it beside its regression on the small blocks' effects, so that it stays
-where the data put it (an intercept plus the mean of few effects, say) when their SD moves.
+What the data say of everything else is taken to move with the small blocks' effects, so that it stays where the data
+put it (an intercept plus the mean of few effects, say) when their SD moves.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from scipy import linalg, sparse
 CENTRED_SHARE = 0.6
 """Least share of the prior variance that the data must take away for a block of two columns to be left as it is."""
 
-MOST_TURNED = 150
-"""Most levels of small blocks together: those turned to the axes of what the data say of their levels."""
+MOST_SMALL = 150
+"""Most levels of all small blocks together."""
+MOST_TURNED = 400
+"""Most levels of a block that is turned to the axes of what the data say of its levels."""
 
 STEPS = 12
 """Fixed-point steps of the SDs before the pilot runs."""
@@ -70,8 +72,7 @@ class Density:
         self.size = len(self.priors) + len(self.pairs)
         self.centred = [True] * len(p.blocks)
         self.told = [None] * len(p.blocks)
-        self.small, self.moved = np.zeros(0, int), np.zeros(0, int)
-        self.share = np.zeros((0, 0))
+        self.small, self.pushed, self.share = np.zeros(0, int), {}, np.zeros((self.columns, 0))
 
     def factors(self, t):
         """Lower factor of each block's covariance."""
@@ -90,20 +91,33 @@ class Density:
 
     def effects(self, t, a):
         """Coefficients and effects in natural units."""
-        u = a.copy()
-        for k, L in enumerate(self.factors(t)):
-            if self.told[k] is not None:
-                mean, sd = self.given(k, L)
-                u[self.block(k)] = self.turned(k, mean + sd * a[self.block(k)])
-            elif not self.centred[k]:
-                u[self.block(k)] = (a[self.block(k)].reshape(-1, len(L)) @ L.T).reshape(-1)
-        u[self.moved] += self.share @ u[self.small]
-        return u
+        return self.placed(a, self.factors(t))[0]
 
-    def given(self, k, L):
+    def placed(self, a, factors):
+        """The same, and what the small blocks' effects add to what the data say of everything else."""
+        u, later = a.copy(), []
+        for k, L in enumerate(factors):
+            here = self.block(k)
+            if self.told[k] is not None and k in self.pushed:
+                later.append(k)
+            elif self.told[k] is not None:
+                mean, sd = self.given(k, L)
+                u[here] = self.turned(k, mean + sd * a[here])
+            elif not self.centred[k]:
+                u[here] = (a[here].reshape(-1, len(L)) @ L.T).reshape(-1)
+        push = self.share @ u[self.small]
+        u[: self.columns] += push[: self.columns]
+        for k in later:
+            mean, sd = self.given(k, factors[k], push)
+            u[self.block(k)] = self.turned(k, mean + sd * a[self.block(k)])
+        return u, push
+
+    def given(self, k, L, push=None):
         """Mean and SD of a block's effects given its SD and what the data are taken to say of each."""
         precision, weighted, _ = self.told[k]
         variance = 1 / (precision + L[0, 0] ** -2)
+        if push is not None and k in self.pushed:
+            weighted = weighted + push[self.pushed[k]]
         return weighted * variance, np.sqrt(variance)
 
     def turned(self, k, x, back=False):
@@ -123,7 +137,8 @@ class Density:
             x, slope = log_prior(prior, np.exp(t[i]))
             value += x + t[i]
             dt[i] += slope * np.exp(t[i]) + 1
-        u, L = self.effects(t, a), self.factors(t)
+        L = self.factors(t)
+        u, push = self.placed(a, L)
         if self.sums is None:
             noise, v = self.variance(t)
             r = self.p.y - self.Z @ u
@@ -145,14 +160,19 @@ class Density:
         z = (u[: self.columns] - self.mean) / self.sd
         value -= 0.5 * float(z @ z)
         da[: self.columns] = g[: self.columns] - z / self.sd
-        g[: self.columns] = da[: self.columns]
-        told = [k for k in range(len(L)) if self.told[k] is not None]
+        told = sorted((k for k in range(len(L)) if self.told[k] is not None), key=lambda k: k not in self.pushed)
         for k in told:
             g[self.block(k)] -= u[self.block(k)] / L[k][0, 0] ** 2
-        g[self.small] += self.share.T @ g[self.moved]
-        for k in told:
-            here, p, (mean, sd) = self.block(k), L[k][0, 0] ** -2, self.given(k, L[k])
+        back = np.concatenate([da[: self.columns], np.zeros(len(push) - self.columns)])
+        waiting = len(self.pushed)
+        for k in told:  # those that small blocks push come first
+            if not waiting:
+                g[self.small] += self.share.T @ back
+            waiting -= 1
+            here, p, (mean, sd) = self.block(k), L[k][0, 0] ** -2, self.given(k, L[k], push)
             slope, square, shrunk = self.turned(k, g[here], back=True), float((u[here] ** 2).sum()), p * sd**2
+            if k in self.pushed:
+                back[self.pushed[k]] = slope * sd**2
             value += float(np.log(sd).sum()) - 0.5 * p * square + 0.5 * len(sd) * float(np.log(p))
             da[here] = slope * sd
             dt[self.first[k]] += float((slope * shrunk * (2 * mean + sd * a[here]) + shrunk - 1).sum()) + p * square
@@ -212,13 +232,15 @@ class Whitened:
         d = self.density = density
         self.centre, self.scale = centre, scale
         steps, prior = [sparse.eye_array(d.columns)], [sparse.csr_array((d.columns, d.columns))]
-        start, flat = np.zeros(d.at[-1]), np.zeros(d.at[-1])
+        start, flat, pushes = np.zeros(d.at[-1]), np.zeros(d.at[-1]), [(slice(0, d.columns), d.share[: d.columns])]
         flat[: d.columns] = 1 / d.sd**2
         for k, (b, F) in enumerate(zip(d.p.blocks, d.factors(centre), strict=True)):
             every = sparse.eye_array(b["levels"])
             if d.told[k] is not None:
                 mean, sd = d.given(k, F)
                 start[d.block(k)], flat[d.block(k)] = d.turned(k, mean), 1 / F[0, 0] ** 2
+                if k in d.pushed:
+                    pushes.append((d.block(k), d.turned(k, sd[:, None] ** 2 * d.share[d.pushed[k]])))
                 axes = d.told[k][2]
                 steps.append(sparse.diags_array(sd) if axes is None else sparse.csr_array(axes * sd))
                 prior.append(sparse.csr_array((len(sd), len(sd))))
@@ -230,9 +252,11 @@ class Whitened:
                 prior.append(sparse.kron(every, np.eye(len(F))))
         _, v = d.variance(centre)
         J = sparse.block_diag(steps, format="csr")
-        onto = sparse.csr_array((np.ones(len(d.moved)), (d.moved, np.arange(len(d.moved)))), (d.at[-1], len(d.moved)))
-        J = sparse.csr_array(J + onto @ (sparse.csr_array(d.share) @ J[d.small]))
-        start[d.moved] += d.share @ start[d.small]
+        push = np.zeros((d.at[-1], len(d.small)))
+        for here, rows in pushes:
+            push[here] = rows
+        J = sparse.csr_array(J + sparse.csr_array(push) @ J[d.small])
+        start += push @ start[d.small]
         G = sparse.csr_array(d.Zt @ sparse.diags_array(1 / v) @ d.Z + sparse.diags_array(flat))
         P = sparse.csr_array(J.T @ G @ J + sparse.block_diag(prior, format="csr"))
         given = d.Zt @ ((d.p.y - d.Z @ start) / v) - flat * start
@@ -396,25 +420,32 @@ def tell(density, centre, scale):
     one = [k for k, b in enumerate(d.p.blocks) if len(b["columns"]) == 1]
     for k in one:
         d.told[k] = None
-    d.small, d.moved, d.share = np.zeros(0, int), np.zeros(0, int), np.zeros((0, 0))
+    d.small, d.pushed, d.share = np.zeros(0, int), {}, np.zeros((d.columns, 0))
     at = Whitened(d, centre, scale)
     ascending = [k for k in sorted(one, key=lambda k: levels[k]) if d.at[k] not in at.inside]
-    small = [k for i, k in enumerate(ascending) if sum(levels[j] for j in ascending[: i + 1]) <= MOST_TURNED]
+    small = [k for i, k in enumerate(ascending) if sum(levels[j] for j in ascending[: i + 1]) <= MOST_SMALL]
     places = {k: np.arange(d.at[k], d.at[k + 1]) for k in one}
     d.small = np.sort(np.concatenate([np.zeros(0, int), *[places[k] for k in small]]))
-    d.moved = np.concatenate([np.arange(d.columns), *[places[k] for k in one if k not in small]])
     covariance = at.covariance(d.small)
-    d.share = linalg.solve(covariance[d.small], covariance[d.moved].T, assume_a="pos").T
-    mean, variances = at.mean.copy(), at.variances.copy()
-    mean[d.moved] -= d.share @ at.mean[d.small]
-    variances[d.moved] -= (d.share * covariance[d.moved]).sum(axis=1)
+    follows = linalg.solve(covariance[d.small], covariance.T, assume_a="pos").T  # regression on the small blocks
+    rows, total = [follows[: d.columns]], d.columns
     for k in one:
-        here, p = places[k], np.exp(-2 * centre[d.first[k]])
+        here, p, axes = places[k], np.exp(-2 * centre[d.first[k]]), None
         if k in small:
+            mean = at.mean[here]
             values, axes = np.linalg.eigh(covariance[here][:, np.searchsorted(d.small, here)])
-            d.told[k] = np.maximum(1 / values - p, 0.0), axes.T @ mean[here] / values, axes
         else:
-            d.told[k] = np.maximum(1 / variances[here] - p, 0.0), mean[here] / variances[here], None
+            mean = at.mean[here] - follows[here] @ at.mean[d.small]
+            values = at.variances[here] - (follows[here] * covariance[here]).sum(axis=1)
+            if k in ascending and levels[k] <= MOST_TURNED:
+                values, axes = np.linalg.eigh(at.covariance(here)[here] - follows[here] @ covariance[here].T)
+        precision = np.maximum(1 / values - p, 0.0)
+        d.told[k] = precision, (mean if axes is None else axes.T @ mean) / values, axes
+        if k not in small:
+            rows.append((follows[here] if axes is None else axes.T @ follows[here]) * (precision + p)[:, None])
+            d.pushed[k] = slice(total, total + levels[k])
+            total += levels[k]
+    d.share = np.concatenate(rows)
 
 
 def named(problem, density, out):
