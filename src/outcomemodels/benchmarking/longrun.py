@@ -95,6 +95,7 @@ def pool_pieces(case: str, folder: Path, found: list[Path]) -> Reference:
     shortest = min(next(iter(p.values())).shape[1] for p in pieces)
     cut = [{name: values[:, :shortest] for name, values in p.items()} for p in pieces]
     divergences = sum(int(n["note"].split()[0]) for n in notes if "divergences" in n.get("note", ""))
+    last = notes[-1]
     made = {
         "by": "NUTS on the rows, every effect explicit, by nutpie",
         "runs": [path.parent.name for path in found],
@@ -103,6 +104,7 @@ def pool_pieces(case: str, folder: Path, found: list[Path]) -> Reference:
         "divergences": divergences,
         "versions": notes[0]["versions"],
         "date": datetime.now(UTC).date().isoformat(),
-        "again": f"outcomemodels bench reference {case} --parametrisation {notes[0]['option']} --out {case}.json",
+        "again": f"outcomemodels bench reference {case} --parametrisation {last['option']} --draws {last['draws']} "
+        f"--tune {last['tune']} --target-accept {last['target_accept']} --out {case}.json",
     }
     return pool(case, cut, made, [*words["variance"], *words["fixed"]])
