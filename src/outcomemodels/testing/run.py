@@ -36,7 +36,7 @@ def check_model(
     model : OutcomeModel
     tier : {"static", "graph", "sampling", "calibration"}
         The last tier to run: static takes under a second and no PyMC, graph seconds and no sampling, sampling a fit or
-        two, calibration a hundred.
+        two, calibration forty, or a hundred where the exact engine applies.
     worlds : sequence of World, optional
         Where to look; None takes small worlds that have what ``model.info`` says it needs.
     expected_failures : mapping of check name to reason, optional
