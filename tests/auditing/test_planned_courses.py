@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from outcomemodels.auditing.asked import targets_of
+from outcomemodels.auditing.expecting import _by_chance
 from outcomemodels.auditing.gates import Ground, ground_of
 from outcomemodels.auditing.improving import with_bridges, with_courses
-from outcomemodels.auditing.planning import added
+from outcomemodels.auditing.planning import added, planned
 from outcomemodels.auditing.supporting import fitted_width
 from outcomemodels.data.simulate import cells_world, crossed_world
 from outcomemodels.estimands import Question
@@ -66,3 +68,22 @@ def test_more_courses_are_never_promised_to_widen_the_answer() -> None:
     target = targets_of(ASKED, ground.courses)[0]
     now = fitted_width(ground, target).half_width
     assert fitted_width(with_courses(ground, target, 50.0), target).half_width < 1.03 * now
+
+
+def test_drawings_in_which_effects_vary_more_than_is_known_do_not_widen_the_promise() -> None:
+    """Half-widths that follow how much effects vary have their mean at what is known of that."""
+    varies = np.array([0.8, 1.0, 1.1, 1.3, 1.9, 2.4, 2.5, 3.0])
+    ground = SimpleNamespace(
+        weighed=SimpleNamespace(varies=1.2), fits=tuple(SimpleNamespace(varies=float(v)) for v in varies)
+    )
+    each = 3 + 2 * (varies - 1.2)
+    assert each.mean() - _by_chance(ground, each) == pytest.approx(3.0)
+    assert _by_chance(SimpleNamespace(weighed=None, fits=ground.fits), each) == 0.0
+
+
+def test_what_is_known_of_effects_is_not_expected_to_change(ground: Ground) -> None:
+    """The mean over drawings of what each says of the SDs is what is known of them now."""
+    more = with_bridges(ground, targets_of(ASKED, ground.courses)[0], "service", 3, 20)
+    found = [fit.varies for fit in planned(more.cells, ground.components, ground.weighed, drawings=24, seed=5)]
+    assert len(found) == 24
+    assert abs(np.mean(found) - ground.weighed.varies) < 4 * np.std(found) / np.sqrt(24)

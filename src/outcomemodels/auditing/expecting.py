@@ -15,6 +15,9 @@ from outcomemodels.auditing.weighing import Weighed, can_weigh
 
 FloatArray = NDArray[np.float64]
 
+FEWEST_FOR_SLOPE = 6
+"""Drawings from which half-widths are regressed on how much effects vary."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
@@ -49,6 +52,7 @@ def expected_of(ground: Ground, aim: Aim, extra: float = 0.0) -> Expected:
             how="exact engine, components weighed from the outcomes" + gates,
         )
     if len(each):
+        each -= _by_chance(ground, each)
         low, high = np.quantile(each, [0.1, 0.9])
         of = f"{len(each)}" if len(each) == ground.drawings else f"{len(each)} of {ground.drawings}"
         how = f"exact engine, mean of {of} drawings of the outcomes, components weighed in each"
@@ -60,6 +64,20 @@ def expected_of(ground: Ground, aim: Aim, extra: float = 0.0) -> Expected:
         how += "; the exact engine's weights did not pass its gates"
     low, high = (_closed(ground, aim, extra, factor) if unknown else middle for factor in (0.0, 4.0))
     return Expected(half_width=middle, low=low, high=high, how=how)
+
+
+def _by_chance(ground: Ground, each: FloatArray) -> float:
+    """How much the mean over few drawings is off because effects vary more, or less, in them than is known they do.
+
+    What is expected of an SD after new outcomes is what is expected of it now, so that the mean over all drawings is
+    known; the regression of the half-widths on it takes the difference away (a control variate).
+    """
+    if ground.weighed is None or len(each) < FEWEST_FOR_SLOPE:
+        return 0.0
+    x = np.array([fit.varies for fit in ground.fits])
+    apart = x - x.mean()
+    slope = max(float(apart @ each) / max(float(apart @ apart), 1e-300), 0.0)
+    return slope * (float(x.mean()) - ground.weighed.varies)
 
 
 def _closed(ground: Ground, aim: Aim, extra: float, factor: float) -> float:

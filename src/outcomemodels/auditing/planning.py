@@ -56,7 +56,7 @@ def planned(
         if source is None:
             seen, known = drawn(cells, components.sds, components.noise, spread, rng), None
         else:
-            point = (2 * i + 1) * len(source.points) // (2 * drawings)
+            point = (2 * i + 1) * len(source.points) // (2 * drawings)  # the middles of equal shares, in order
             seen, known = added(cells, source, point, rng), source.known_noise
         out.append(weigh(cells, seen, known, seed=i))
         left = (perf_counter() - since) * (drawings - 1)

@@ -31,8 +31,8 @@ MOST_KEPT = 360
 MOST_WORK = 5_000_000
 """Effects left squared times those eliminated over a thousand, and cells by batches squared; beyond it the same."""
 
-POINTS = 640
-"""Points of the components weighed in a round: the fewest with which the engine's gates can be passed."""
+POINTS = (640, 2560)
+"""Points of the components weighed in a round, and in a second try where a gate of the engine fails."""
 
 KEPT = (48, 160)
 """Fewest and most points that contrasts are looked at, as memory allows."""
@@ -76,7 +76,7 @@ class Weighed:
         The same as rows of a linear model; the last block is that of single cells, where they have effects.
     engine : Collapsed
     points : tuple of Point
-        Equally weighted, taken from those weighed.
+        Equally weighted, taken from those weighed; in the order of how much the difference of treatments varies.
     every, weights : arrays, dims (point, component) and (point,)
         All points weighed: SDs of the batches, of the noise, and of single cells where they have effects.
     gates : Gates
@@ -102,6 +102,11 @@ class Weighed:
             return float(self.weights @ self.every[:, -1]) if self.cells.full else 0.0
         mine = [k for k, batch in enumerate(batches) if self.cells.role(batch) == role]
         return float(self.weights @ np.sqrt((self.every[:, mine] ** 2).mean(axis=1))) if mine else float("nan")
+
+    @property
+    def varies(self) -> float:
+        """Mean SD of the difference of treatments between therapists, settings and the like, as far as it is known."""
+        return float(self.weights @ np.sqrt(_how_varied(self.cells, self.every)))
 
     def moments(self, point: Point, contrasts: FloatArray) -> Moments:
         """Mean and variance of contrasts of effects given the components, dims (contrast, effect) to (contrast,)."""
@@ -154,28 +159,29 @@ def weigh(cells: Cells, seen: Seen, known_noise: float | None = None, *, seed: i
     from outcomemodels.inference.collapsed.sample import fixed_sds
     from outcomemodels.inference.collapsed.stats import statistics
     from outcomemodels.inference.collapsed.theta import sample_theta
-    from outcomemodels.inference.collapsed.weights import resample
 
     structure = structure_of(cells, seen, known_noise)
     aside = len(structure.blocks) - 1 if cells.full else None
     stats = with_spread(statistics(structure if aside is None else without(structure, aside)), seen)
     engine, parameters = Collapsed.of(stats, fixed_sds(structure)), Parameters(structure, aside)
     with threadpool_limits(1, user_api="blas"):
-        try:
-            found = sample_theta(parameters, Batch(engine), seed=seed, points=POINTS)
-        except (FitError, np.linalg.LinAlgError):
+        for points in POINTS:
+            try:
+                found = sample_theta(parameters, Batch(engine), seed=seed, points=points)
+            except (FitError, np.linalg.LinAlgError):
+                return None
+            gates = judge(found)
+            if gates.passed:
+                break
+        else:
             return None
-        gates = judge(found)
-        if not gates.passed:
-            return None
-        kept = int(np.clip(2_000_000 / max(len(engine.plan.kept), 1) ** 2, *KEPT))
-        rng = np.random.default_rng(seed)
-        chosen = np.sort(resample(found.weights, kept, rng))
-        points = tuple(_point(engine, parameters.variances(found.points[i])) for i in chosen)
-    sds, _, noise = parameters.naturals(found.points)
-    batches = len(cells.layout.batches)
-    every = np.column_stack([*sds[:batches], noise, *sds[batches:]])
-    return Weighed(cells, seen, known_noise, structure, engine, points, every, found.weights, gates)
+        sds, _, noise = parameters.naturals(found.points)
+        batches = len(cells.layout.batches)
+        every = np.column_stack([*sds[:batches], noise, *sds[batches:]])
+        count = int(np.clip(2_000_000 / max(len(engine.plan.kept), 1) ** 2, *KEPT))
+        chosen = _evenly(_how_varied(cells, every), found.weights, count)
+        kept = tuple(_point(engine, parameters.variances(found.points[i])) for i in chosen)
+    return Weighed(cells, seen, known_noise, structure, engine, kept, every, found.weights, gates)
 
 
 def structure_of(cells: Cells, seen: Seen, known_noise: float | None = None) -> LinearStructure:
@@ -217,6 +223,23 @@ def structure_of(cells: Cells, seen: Seen, known_noise: float | None = None) -> 
 def with_spread(stats: Statistics, seen: Seen) -> Statistics:
     """Statistics of cells with what lies within them."""
     return replace(stats, degrees=np.array([seen.df]), within=np.array([seen.squares]))
+
+
+def _how_varied(cells: Cells, every: FloatArray) -> FloatArray:
+    """How much the difference of treatments varies between therapists, settings and the like, dims (point,)."""
+    batches = cells.layout.batches
+    of = [k for k, b in enumerate(batches) if any(cells.roles[name] == "treatment" for name in b)]
+    crossed = [k for k in of if len(batches[k]) > 1] or of
+    own = every[:, -1] ** 2 if cells.full else 0.0
+    return np.asarray((every[:, crossed] ** 2).sum(axis=1) + own)
+
+
+def _evenly(by: FloatArray, weights: FloatArray, count: int) -> NDArray[np.int64]:
+    """Points of equal weight in the order of a number: the middles of equal shares, so that few stand for all."""
+    order = np.argsort(by, kind="stable")
+    edges = np.cumsum(weights[order])
+    at = np.searchsorted(edges, (np.arange(count) + 0.5) / count * edges[-1])
+    return np.asarray(order[np.minimum(at, len(order) - 1)])
 
 
 def _point(engine: Collapsed, at: Variances) -> Point:
