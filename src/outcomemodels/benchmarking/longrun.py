@@ -52,7 +52,7 @@ def make_reference(
         )
     folder = cache / "problems" / case.name
     write_problem(case.problem(), folder)
-    script = "nutpie_whitened.py" if parametrisation == "whitened" else "nutpie_rows.py"
+    script = "nutpie_whitened.py" if "whitened" in parametrisation.split("+") else "nutpie_rows.py"
     ready = prepare(Entrant("reference", SCRIPTS / script, here=True), cache)
     kept = cache / "pieces" / case.name
     found: list[Path] = sorted(kept.glob("*/draws.npz"))

@@ -10,6 +10,8 @@ and SD times standard effects, level by level (Gorinova, Moore & Hoffman 2020, a
 the axes of what the data say of all levels together. Blocks of two columns are written one way or the other.
 What the data say of everything else is taken to move with the small blocks' effects, so that it stays where the data
 put it (an intercept plus the mean of few effects, say) when their SD moves.
+
+With the option ``own_rows``, effects of one row each are integrated out: their variance is added to the rows'.
 """
 
 from __future__ import annotations
@@ -38,11 +40,17 @@ STEPS = 12
 class Density:
     """Log density of (transformed SDs and correlations, coefficients and effects) and its gradient."""
 
-    def __init__(self, problem):
+    def __init__(self, problem, own_rows=False):
         p = self.p = problem
+        own = [k for k, b in enumerate(p.blocks) if own_rows and has_own_rows(b)]
+        self.own = own[0] if own else None
+        self.blocks = [b | {"levels": 0} if k == self.own else b for k, b in enumerate(p.blocks)]
         self.n, self.columns = len(p.y), len(p.columns)
         parts, self.at = [sparse.csr_array(p.X.reshape(self.n, self.columns))], [self.columns]
-        for block in p.blocks:
+        for block in self.blocks:
+            if not block["levels"]:
+                self.at.append(self.at[-1])
+                continue
             q = len(block["columns"])
             rows = np.repeat(np.arange(self.n), q)
             cols = (block["codes"][:, None] * q + np.arange(q)).reshape(-1)
@@ -65,7 +73,7 @@ class Density:
         g = len(p.noise)
         self.degrees, self.squares = (np.bincount(self.codes, weights=x, minlength=g) for x in (degrees, squares))
         self.sums = None
-        if g == 1 and not hasattr(p, "known_variance"):
+        if g == 1 and not hasattr(p, "known_variance") and self.own is None:
             W = sparse.diags_array(self.divisor)
             gram = sparse.csr_array(self.Zt @ W @ self.Z)
             self.sums = gram, self.Zt @ (self.divisor * p.y), float(p.y @ (self.divisor * p.y))
@@ -128,7 +136,8 @@ class Density:
     def variance(self, t):
         """Noise SDs and the variance of every row."""
         noise = np.exp(t[self.first[-1] : len(self.priors)])
-        return noise, noise[self.codes] ** 2 / self.divisor + self.known
+        own = 0.0 if self.own is None else np.exp(2 * t[self.first[self.own]])
+        return noise, noise[self.codes] ** 2 / self.divisor + self.known + own
 
     def __call__(self, t, a):
         """Value, and gradients with respect to both arguments."""
@@ -144,7 +153,10 @@ class Density:
             r = self.p.y - self.Z @ u
             value -= 0.5 * (np.log(v).sum() + (r**2 / v).sum())
             g = self.Zt @ (r / v)
-            per_row = (r**2 / v - 1) * (v - self.known) / v
+            slope_v = (r**2 / v - 1) / v
+            per_row = slope_v * noise[self.codes] ** 2 / self.divisor
+            if self.own is not None:
+                dt[self.first[self.own]] += slope_v.sum() * np.exp(2 * t[self.first[self.own]])
             by_noise = np.bincount(self.codes, weights=per_row, minlength=len(noise))
         else:  # the same from the rows' cross-products
             noise = np.exp(t[self.first[-1] : len(self.priors)])
@@ -178,7 +190,7 @@ class Density:
             dt[self.first[k]] += float((slope * shrunk * (2 * mean + sd * a[here]) + shrunk - 1).sum()) + p * square
         for k, F in enumerate(L):
             here, q = self.block(k), len(F)
-            if k in told:
+            if k in told or k == self.own:
                 continue
             if self.centred[k]:
                 z = (
@@ -234,7 +246,7 @@ class Whitened:
         steps, prior = [sparse.eye_array(d.columns)], [sparse.csr_array((d.columns, d.columns))]
         start, flat, pushes = np.zeros(d.at[-1]), np.zeros(d.at[-1]), [(slice(0, d.columns), d.share[: d.columns])]
         flat[: d.columns] = 1 / d.sd**2
-        for k, (b, F) in enumerate(zip(d.p.blocks, d.factors(centre), strict=True)):
+        for k, (b, F) in enumerate(zip(d.blocks, d.factors(centre), strict=True)):
             every = sparse.eye_array(b["levels"])
             if d.told[k] is not None:
                 mean, sd = d.given(k, F)
@@ -262,8 +274,8 @@ class Whitened:
         given = d.Zt @ ((d.p.y - d.Z @ start) / v) - flat * start
         given[: d.columns] += d.mean / d.sd**2
         right = J.T @ given
-        single = [k for k, b in enumerate(d.p.blocks) if len(b["columns"]) == 1]
-        big = max(single, key=lambda k: d.p.blocks[k]["levels"], default=None)
+        single = [k for k, b in enumerate(d.blocks) if len(b["columns"]) == 1 and k != d.own]
+        big = max(single, key=lambda k: d.blocks[k]["levels"], default=None)
         self.inside = np.arange(d.at[big], d.at[big + 1]) if big is not None else np.zeros(0, int)
         self.rest = np.setdiff1d(np.arange(d.at[-1]), self.inside)
         self.D = P.diagonal()[self.inside]
@@ -357,9 +369,14 @@ def run(words):
     return sample(target, draws, tune, seed, accept, shown)
 
 
-def prepare(problem, seed):
+def has_own_rows(block):
+    """Whether a block of one column has one row a level and nothing but ones."""
+    return len(block["columns"]) == 1 and (block["values"] == 1).all() and np.bincount(block["codes"]).max() <= 1
+
+
+def prepare(problem, seed, own_rows=False):
     """The density in good coordinates: pilot runs find where the SDs are and how each block is best written."""
-    density = Density(problem)
+    density = Density(problem, own_rows)
     spread = float(np.std(problem.y))
     centre = np.full(density.size, np.log(0.2 * spread))
     centre[density.first[-1] : len(density.priors)] = np.log(0.7 * spread)
@@ -381,7 +398,7 @@ def prepare(problem, seed):
         tell(density, centre, scale)
         variances = Whitened(density, centre, scale).variances
         for k, F in enumerate(density.factors(centre)):
-            if density.told[k] is not None:
+            if density.told[k] is not None or k == density.own:
                 continue
             natural = density.centred[k]
             prior = np.tile(np.diag(F @ F.T), problem.blocks[k]["levels"]) if natural else 1.0
@@ -397,6 +414,8 @@ def step(density, centre):
     at = Whitened(d, centre, np.ones(d.size))
     u, noise, fitted = at.mean, np.exp(centre[d.first[-1] : len(d.priors)]), d.columns
     for k, F in enumerate(d.factors(centre)):
+        if k == d.own:
+            continue
         here, q = d.block(k), len(F)
         natural = u[here].reshape(-1, q)
         variance = at.variances[here].reshape(-1, q)
@@ -407,7 +426,11 @@ def step(density, centre):
             rho = (natural[:, 0] * natural[:, 1]).mean() / (sds[0] * sds[1])
             out[len(d.priors) + d.pairs.index(k)] = np.arctanh(np.clip(rho, -0.9, 0.9))
     v = d.variance(centre)[1]
-    squares = (d.p.y - d.Z @ u) ** 2 / v
+    rest = (d.p.y - d.Z @ u) ** 2
+    squares = rest / v
+    if d.own is not None:
+        own = np.exp(2 * centre[d.first[d.own]])
+        out[d.first[d.own]] = 0.5 * np.log(np.mean((own / v) ** 2 * rest + own * (1 - own / v)))
     share = np.bincount(d.codes, minlength=len(noise)) * max(1 - fitted / d.n, 0.05)
     left = np.bincount(d.codes, weights=squares, minlength=len(noise)) + d.squares / noise**2
     out[d.first[-1] : len(d.priors)] += 0.5 * np.log(np.maximum(left, 1e-12) / (share + d.degrees))
@@ -416,8 +439,8 @@ def step(density, centre):
 
 def tell(density, centre, scale):
     """Note what the data say at one point of every effect of a block of one column: precision, and mean times it."""
-    d, levels = density, [b["levels"] for b in density.p.blocks]
-    one = [k for k, b in enumerate(d.p.blocks) if len(b["columns"]) == 1]
+    d, levels = density, [b["levels"] for b in density.blocks]
+    one = [k for k, b in enumerate(d.blocks) if len(b["columns"]) == 1 and k != d.own]
     for k in one:
         d.told[k] = None
     d.small, d.pushed, d.share = np.zeros(0, int), {}, np.zeros((d.columns, 0))
@@ -464,6 +487,8 @@ def named(problem, density, out):
         if name == "noise":
             return np.exp(t[:, :, density.first[-1] : len(density.priors)])
         k = int(name.removeprefix(kind))
+        if kind == "effect" and k == density.own:
+            return None
         if kind == "sd":
             return np.exp(t[:, :, density.first[k] : density.first[k + 1]])
         if kind == "corr":
@@ -480,7 +505,9 @@ def named(problem, density, out):
 def shown_places(problem, density):
     """Places of the coefficients and of the effects that are compared."""
     places = list(range(density.columns))
-    for k, block in enumerate(problem.blocks):
+    for k, block in enumerate(density.blocks):
+        if k == density.own:
+            continue
         q = len(block["columns"])
         places += [density.at[k] + level * q + a for level in block["shown"] for a in range(q)]
     return np.array(places, dtype=int)
@@ -492,7 +519,7 @@ def main():
     if problem.family != "gaussian" or {p["prior"] for p in problem.column_priors} - {"normal"}:
         bench_io.cannot("written for Gaussian outcomes and normal priors")
     begin = perf_counter()
-    target = prepare(problem, 1000 * settings.seed)
+    target = prepare(problem, 1000 * settings.seed, "own_rows" in settings.option.split("+"))
     compile_s = perf_counter() - begin
     begin = perf_counter()
     shown = shown_places(problem, target.density)
