@@ -28,7 +28,7 @@ from scipy import linalg, sparse
 CENTRED_SHARE = 0.6
 """Least share of the prior variance that the data must take away for a block of two columns to be left as it is."""
 
-MOST_SMALL = 150
+MOST_SMALL = 320
 """Most levels of all small blocks together."""
 MOST_TURNED = 400
 """Most levels of a block that is turned to the axes of what the data say of its levels."""
