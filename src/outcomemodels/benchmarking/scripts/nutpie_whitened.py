@@ -36,6 +36,9 @@ MOST_TURNED = 400
 STEPS = 12
 """Fixed-point steps of the SDs before the pilot runs."""
 
+NEAR_ZERO = 0.35
+"""Posterior SD of the logarithm of an SD above which the SD itself, of either sign, is the coordinate."""
+
 
 class Density:
     """Log density of (transformed SDs and correlations, coefficients and effects) and its gradient."""
@@ -238,11 +241,15 @@ def log_prior(prior, x):
 
 
 class Whitened:
-    """The density in coordinates in which it is nearly a standard normal."""
+    """The density in coordinates in which it is nearly a standard normal.
 
-    def __init__(self, density, centre, scale):
+    ``scale`` dims (SD or correlation,) is of logarithms, or of the SDs themselves where ``folded``.
+    """
+
+    def __init__(self, density, centre, scale, folded=False):
         d = self.density = density
         self.centre, self.scale = centre, scale
+        self.folded = np.broadcast_to(folded, d.size)
         steps, prior = [sparse.eye_array(d.columns)], [sparse.csr_array((d.columns, d.columns))]
         start, flat, pushes = np.zeros(d.at[-1]), np.zeros(d.at[-1]), [(slice(0, d.columns), d.share[: d.columns])]
         flat[: d.columns] = 1 / d.sd**2
@@ -305,7 +312,8 @@ class Whitened:
     def place(self, x):
         """From whitened coordinates to those of the density."""
         d = self.density
-        t = self.centre + self.scale * x[: d.size]
+        t = np.where(self.folded, np.exp(self.centre), self.centre) + self.scale * x[: d.size]
+        t[self.folded] = np.log(np.maximum(np.abs(t[self.folded]), 1e-9))
         e = x[d.size :]
         a = np.empty(len(e))
         rest = linalg.solve_triangular(self.root, e[self.rest], lower=True, trans=1, check_finite=False)
@@ -321,6 +329,9 @@ class Whitened:
             return -np.inf, np.zeros(len(x))
         with np.errstate(over="ignore", invalid="ignore"):
             value, dt, da = d(t, a)
+        value -= float(t[self.folded].sum())
+        side = np.sign(np.exp(self.centre) + self.scale * x[: d.size])
+        dt = np.where(self.folded, (dt - 1) * side * np.exp(-t), dt)
         g = np.empty(d.at[-1])
         own = da[self.inside]
         g[self.inside] = own / np.sqrt(self.D)
@@ -389,12 +400,17 @@ def prepare(problem, seed, own_rows=False):
     centre[len(density.priors) :] = 0.0
     for _ in range(STEPS):
         centre = step(density, centre)
-    scale = np.full(density.size, 0.3)
+    scale, folded = np.full(density.size, 0.3), np.zeros(density.size, bool)
     for round_, (tune, draws) in enumerate(((300, 100), (300, 300))):
         tell(density, centre, scale)
-        found, _, _ = sample(Whitened(density, centre, scale), draws, tune, seed + round_, 0.8, np.zeros(0, int))
+        found, _, _ = sample(
+            Whitened(density, centre, scale, folded), draws, tune, seed + round_, 0.8, np.zeros(0, int)
+        )
         t = found[:, : density.size]
-        centre, scale = t.mean(axis=0), np.maximum(t.std(axis=0), 1e-4)
+        sds = np.exp(t)
+        folded = (t.std(axis=0) > NEAR_ZERO) & (np.arange(density.size) < len(density.priors))
+        centre = np.where(folded, np.log(sds.mean(axis=0)), t.mean(axis=0))
+        scale = np.maximum(np.where(folded, sds.std(axis=0), t.std(axis=0)), 1e-4)
         tell(density, centre, scale)
         variances = Whitened(density, centre, scale).variances
         for k, F in enumerate(density.factors(centre)):
@@ -403,9 +419,9 @@ def prepare(problem, seed, own_rows=False):
             natural = density.centred[k]
             prior = np.tile(np.diag(F @ F.T), problem.blocks[k]["levels"]) if natural else 1.0
             share = 1 - float((variances[density.block(k)] / prior).mean())
-            sure = float(scale[density.first[k] : density.first[k + 1]].max()) < 0.35
+            sure = not folded[density.first[k] : density.first[k + 1]].any()
             density.centred[k] = share > CENTRED_SHARE and sure
-    return Whitened(density, centre, scale)
+    return Whitened(density, centre, scale, folded)
 
 
 def step(density, centre):
