@@ -16,12 +16,13 @@ words, settings = bench_io.start()
 
 def exact(structure):
     """Draws, seconds and effective sizes of the exact engine; compiled and cached code is loaded first and apart."""
-    from outcomemodels.benchmarking.worlds import strong_correlation
+    from outcomemodels.benchmarking.worlds import crossed, strong_correlation
     from outcomemodels.inference.collapsed.parameters import Parameters
     from outcomemodels.inference.collapsed.sample import sample_collapsed
 
     begin = perf_counter()
-    sample_collapsed(strong_correlation(1, clients=20), draws=40, seed=1)
+    for other in (strong_correlation(1, clients=20), crossed(10_000, 1)):  # both roads through the compiled code
+        sample_collapsed(other, draws=40, seed=1)
     compile_s = perf_counter() - begin
     begin = perf_counter()
     tree = sample_collapsed(structure, draws=settings.draws * settings.chains, seed=settings.seed)

@@ -16,6 +16,7 @@ from outcomemodels.inference.collapsed.cell_kernels import add_products, add_sum
 from outcomemodels.inference.collapsed.cells import Parts, Reduced, ordered
 from outcomemodels.inference.collapsed.recipe import Recipe
 from outcomemodels.inference.collapsed.rows import LabelReader, NumberReader, column_of
+from outcomemodels.inference.collapsed.threads import over_range
 from outcomemodels.schema import Statistic
 
 FloatArray = NDArray[np.float64]
@@ -113,9 +114,8 @@ class Accumulator:
             For values the schema does not allow.
         """
         recipe = self.recipe
-        codes = {n: r.read(column_of(columns, r.field, table), table) for n, r in self.labels.items()}
-        numbers = {n: r.read(column_of(columns, r.field, table), table) for n, r in self.numbers.items()}
-        y, weight, sd = self._response(columns, table)
+        codes, numbers, answers = self._read(columns, table)
+        y, weight, sd = self._response(answers)
         rows = len(y)
         keep = self._kept(y, numbers)
         if keep is not None:
@@ -137,8 +137,30 @@ class Accumulator:
         self._sum(z, weight, sd, codes)
         return rows
 
-    def _response(self, columns: Mapping[str, Any], table: str) -> tuple[FloatArray, FloatArray, FloatArray]:
-        read = {s: r.read(column_of(columns, r.field, table), table) for s, r in self.response.items()}
+    def _read(
+        self, columns: Mapping[str, Any], table: str
+    ) -> tuple[dict[str, NDArray[np.int32]], dict[str, FloatArray], dict[Statistic, FloatArray]]:
+        """Codes, numbers and the response; columns are independent, so they are read side by side."""
+        readers: list[LabelReader | NumberReader] = [
+            *self.labels.values(),
+            *self.numbers.values(),
+            *self.response.values(),
+        ]
+        read: list[Any] = [None] * len(readers)
+
+        def some(first: int, last: int) -> None:
+            for i in range(first, last):
+                read[i] = readers[i].read(column_of(columns, readers[i].field, table), table)
+
+        over_range(some, len(readers))
+        a, b = len(self.labels), len(self.labels) + len(self.numbers)
+        return (
+            dict(zip(self.labels, read[:a], strict=True)),
+            dict(zip(self.numbers, read[a:b], strict=True)),
+            dict(zip(self.response, read[b:], strict=True)),
+        )
+
+    def _response(self, read: Mapping[Statistic, FloatArray]) -> tuple[FloatArray, FloatArray, FloatArray]:
         y = read[Statistic.VALUE]
         if not self.recipe.is_cells:
             return y, np.ones(len(y)), np.zeros(len(y))
@@ -212,9 +234,19 @@ class Accumulator:
         return out
 
     def _sum(self, z: FloatArray, weight: FloatArray, sd: FloatArray, codes: Mapping[str, NDArray[np.int32]]) -> None:
-        n = len(weight)
-        cell = self.cells.find(_stacked([codes[name] for name in self.recipe.apart], n))
-        group = self.groups.find(_stacked([codes[name] for name in self.recipe.squares_by], n))
+        """Add to the sums; those by cell and those by group are apart and made side by side."""
+        parts = (self._sum_cells, self._sum_groups)
+
+        def some(first: int, last: int) -> None:
+            for part in parts[first:last]:
+                part(z, weight, sd, codes)
+
+        over_range(some, len(parts))
+
+    def _sum_cells(
+        self, z: FloatArray, weight: FloatArray, sd: FloatArray, codes: Mapping[str, NDArray[np.int32]]
+    ) -> None:
+        cell = self.cells.find(_stacked([codes[name] for name in self.recipe.apart], len(weight)))
         if self.cells.count > MAX_CELLS:
             raise FileError(
                 f"the rows fall into more than {MAX_CELLS:,} combinations of {', '.join(self.recipe.apart)}",
@@ -222,15 +254,22 @@ class Accumulator:
                 mend="leave a field out of the schema, or name the batches that enter",
             )
         self.sums, self.squares = _grown(self.sums, self.cells.count), _grown(self.squares, self.cells.count)
-        self.products = _grown(self.products, self.groups.count, exactly=True)
-        self.counts = _grown(self.counts, self.groups.count, exactly=True)
         add_sums(cell, weight, z, self.sums, self.squares)
-        add_products(group, weight, z, self.products)
-        size = self.groups.count
-        self.counts[:, 0] += np.bincount(group, minlength=size)
         if self.recipe.is_cells:
             within = (weight - 1) * sd**2
             self.squares[: self.cells.count] += np.bincount(cell, weights=within, minlength=self.cells.count)
+
+    def _sum_groups(
+        self, z: FloatArray, weight: FloatArray, sd: FloatArray, codes: Mapping[str, NDArray[np.int32]]
+    ) -> None:
+        n = len(weight)
+        group = self.groups.find(_stacked([codes[name] for name in self.recipe.squares_by], n))
+        size = self.groups.count
+        self.products, self.counts = _grown(self.products, size, exactly=True), _grown(self.counts, size, exactly=True)
+        add_products(group, weight, z, self.products)
+        self.counts[:, 0] += np.bincount(group, minlength=size)
+        if self.recipe.is_cells:
+            within = (weight - 1) * sd**2
             for k, values in enumerate((np.log(weight), weight - 1, within, weight * sd**2), start=1):
                 self.counts[:, k] += np.bincount(group, weights=values, minlength=size)
         self.plain[0] += [n, *z.sum(axis=1)]
