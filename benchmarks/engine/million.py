@@ -24,13 +24,18 @@ from outcomemodels.inference.collapsed.stats import statistics
 from outcomemodels.inference.collapsed.threads import workers
 
 
+def memory() -> float:
+    """Peak of this process so far, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def main() -> None:
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     start = perf_counter()
     sample_collapsed(crossed(2_000, 300, 4, seed=0), draws=40, seed=0)
     print(f"compiled code loaded or built in {perf_counter() - start:.1f} s (built once, cached between processes)")
     world = crossed(n, *SIZES[n], seed=29)
-    totals, peak = [], 0.0
+    totals, peak, before = [], 0.0, memory()
     for repeat in range(3):
         start = perf_counter()
         reduced = statistics(world)
@@ -44,7 +49,7 @@ def main() -> None:
             f"  {said['evaluations']} evaluations, k-hat {tree.attrs['khat']:.2f}, Kish {tree.attrs['kish_ess']:.0f}, "
             f"{tree.attrs['kish_ess'] / totals[-1]:.0f} a second, replicate error {said['replicate_error']:.3f}"
         )
-        peak = peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # of one fit, the first
+        peak = peak or memory()  # of one fit, the first
     kept = sum(len(b.levels) for b in world.blocks[1:]) + 6
     with threadpool_limits(1, user_api="blas"):
         matrix = np.asfortranarray(np.eye(kept) * kept + 1.0)
@@ -58,7 +63,7 @@ def main() -> None:
     limit = touch + factor * (said["evaluations"] + 400) / workers()
     print(f"limit: one pass {touch:.3f} s + {kept} x {kept} factors of {1e3 * factor:.2f} ms = {limit:.2f} s")
     print(f"median {median(totals):.2f} s, {median(totals) / limit:.1f} x the limit")
-    print(f"peak memory {peak:,.0f} MB of the first fit, the columns and the interpreter included")
+    print(f"peak memory {peak:,.0f} MB of the first fit; {before:,.0f} MB before it (interpreter, libraries, columns)")
 
 
 if __name__ == "__main__":

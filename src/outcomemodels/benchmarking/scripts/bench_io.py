@@ -50,6 +50,12 @@ def finish(draws, *, seconds, packages=(), estimates=None, ess=None, moments=Non
     (out / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 
+def has_own_rows(problem, block):
+    """Whether a block has one row a level and nothing but ones, so that it only adds to the rows' variance."""
+    several = len(block["columns"]) > 1 or (block["values"] != 1).any() or problem.family != "gaussian"
+    return not several and np.bincount(block["codes"]).max() <= 1
+
+
 def cannot(why):
     """Say that this entrant cannot express the problem, and stop."""
     out = Path(sys.argv[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bench_io
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -24,12 +25,6 @@ def half(name, prior):
             raise ValueError(f"no such prior here: {other}")
 
 
-def has_own_rows(problem, block):
-    """Whether a block has one row a level and nothing but ones, so that it only adds to the rows' variance."""
-    several = len(block["columns"]) > 1 or (block["values"] != 1).any() or problem.family != "gaussian"
-    return not several and np.bincount(block["codes"]).max() <= 1
-
-
 def build(problem, centred, own_rows=False):
     """Graph with variables beta, sd0 …, corr0 …, effect0 … and noise.
 
@@ -50,7 +45,7 @@ def build(problem, centred, own_rows=False):
             linear = linear + pt.dot(problem.X, beta)
         added = 0.0
         for k, block in enumerate(problem.blocks):
-            if own_rows and has_own_rows(problem, block):
+            if own_rows and bench_io.has_own_rows(problem, block):
                 added = added + pm.Deterministic(f"sd{k}", pt.stack([half(f"sd{k}_0", block["sds"][0])]))[0] ** 2
                 continue
             effects = _effects(k, block, centred)
@@ -108,7 +103,7 @@ def kept(problem, own_rows=False):
     """Names of the variables that are compared."""
     names = ["beta"] if problem.columns else []
     for k, block in enumerate(problem.blocks):
-        names += [f"sd{k}"] if own_rows and has_own_rows(problem, block) else [f"sd{k}", f"effect{k}"]
+        names += [f"sd{k}"] if own_rows and bench_io.has_own_rows(problem, block) else [f"sd{k}", f"effect{k}"]
         if block["correlation"] is not None and len(block["columns"]) > 1:
             names.append(f"corr{k}")
     return [*names, *(["noise"] if problem.noise else [])]
