@@ -14,17 +14,10 @@ from outcomemodels.auditing.gates import Ground, ground_of
 from outcomemodels.auditing.improving import with_bridges, with_courses
 from outcomemodels.auditing.planning import added, planned
 from outcomemodels.auditing.supporting import fitted_width
-from outcomemodels.data.simulate import cells_world, crossed_world
+from outcomemodels.data.simulate import crossed_world
 from outcomemodels.estimands import Question
 
 ASKED = Question(problem="P0", treatments=("T1",), reference="T0")
-
-
-@pytest.fixture(scope="module", params=["episodes", "cells"])
-def ground(request: pytest.FixtureRequest) -> Ground:
-    if request.param == "cells":
-        return ground_of(cells_world(3, clients=600, services=4)[0])
-    return ground_of(crossed_world(3, clients=150, treatments=3, problems=2, therapists=10, services=4)[0])
 
 
 def test_where_nothing_is_added_nothing_is_drawn(ground: Ground) -> None:

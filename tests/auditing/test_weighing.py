@@ -11,17 +11,10 @@ from outcomemodels.auditing.asked import targets_of
 from outcomemodels.auditing.gates import Ground, ground_of
 from outcomemodels.auditing.supporting import average_width, fitted_width
 from outcomemodels.auditing.weighing import FLAT_INTERCEPT, Point, Weighed
-from outcomemodels.data.simulate import cells_world, crossed_world
+from outcomemodels.data.simulate import crossed_world
 from outcomemodels.estimands import Question
 
 ASKED = Question(problem="P0", treatments=("T1",), reference="T0")
-
-
-@pytest.fixture(scope="module", params=["episodes", "cells"])
-def ground(request: pytest.FixtureRequest) -> Ground:
-    if request.param == "cells":
-        return ground_of(cells_world(3, clients=600, services=4)[0])
-    return ground_of(crossed_world(3, clients=150, treatments=3, problems=2, therapists=10, services=4)[0])
 
 
 def dense(fit: Weighed, point: Point) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
