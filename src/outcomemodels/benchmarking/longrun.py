@@ -36,7 +36,7 @@ def make_reference(
     limit: float,
     say: Callable[[str], None],
 ) -> Reference:
-    """Add pieces until every needed quantity has 10,000 effective draws, or ``pieces`` are made.
+    """Add pieces until every needed quantity has 10,000 effective draws and a known SD, or ``pieces`` are made.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def make_reference(
     found: list[Path] = sorted(kept.glob("*/draws.npz"))
     made = pool_pieces(case.name, folder, found) if found else None
     for seed in range(FIRST_SEED, FIRST_SEED + pieces):
-        if made is not None and made.checks["ess"]:
+        if made is not None and made.checks["ess"] and made.checks["sds"]:
             break
         piece = kept / f"{parametrisation}-{seed}"
         if (piece / "draws.npz").is_file():

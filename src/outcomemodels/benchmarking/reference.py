@@ -22,6 +22,11 @@ from outcomemodels.errors import FileError
 FORMAT = "outcomemodels.reference/1"
 WANTED_ESS = 10_000
 MAX_RHAT = 1.01
+MAX_SD_ERROR = 0.05 / 3
+"""Largest Monte Carlo error of an SD, as a share of it: a third of what the gate allows between two SDs.
+
+Chains that swing from side to side know means far better than SDs; bulk ESS alone does not show it.
+"""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FOLDER = "references"
 
@@ -51,7 +56,8 @@ class Reference:
     made : mapping
         Sampler, parametrisation, seeds, chains, draws, divergences, versions, date.
     checks : mapping of check to bool
-        ``ess`` (every bulk ESS of variance parameters and fixed columns at least 10,000), ``rhat``, ``divergences``.
+        ``ess`` (every bulk ESS of variance parameters and fixed columns at least 10,000), ``sds`` (error of every SD at
+        most a sixtieth of it), ``rhat``, ``divergences``.
     """
 
     case: str
@@ -150,6 +156,7 @@ def pool(
         made,
         {
             "ess": bool(min(summaries[name].ess_bulk for name in needed) >= WANTED_ESS),
+            "sds": bool(max(summaries[name].mcse_sd / summaries[name].sd for name in needed) <= MAX_SD_ERROR),
             "rhat": bool(max(summaries[name].rhat for name in needed) <= MAX_RHAT),
             "divergences": int(made.get("divergences", 0)) == 0,
         },
