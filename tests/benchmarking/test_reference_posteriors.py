@@ -10,7 +10,14 @@ import pytest
 from outcomemodels.benchmarking.cases import BUILT_IN, load_case
 from outcomemodels.benchmarking.gate import Moments, judge
 from outcomemodels.benchmarking.problem import quantities
-from outcomemodels.benchmarking.reference import MAX_RHAT, MAX_SD_ERROR, WANTED_ESS, Reference, load_reference, summarise
+from outcomemodels.benchmarking.reference import (
+    MAX_RHAT,
+    MAX_SD_ERROR,
+    WANTED_ESS,
+    Reference,
+    load_reference,
+    summarise,
+)
 from outcomemodels.errors import FileError
 from outcomemodels.inference.collapsed.sample import sample_collapsed
 from outcomemodels.plugin import LinearStructure
