@@ -92,6 +92,10 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Benchmarks; see benchmarks/README.md: ``nox -s bench``."""
+    """Micro-benchmarks and the quick run, or what is asked for: ``nox -s bench -- run --case insteval``."""
     install(session, "test")
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    if session.posargs:
+        session.run("outcomemodels", "bench", *session.posargs)
+        return
+    session.run("pytest", "-q", "benchmarks/micro")
+    session.run("outcomemodels", "bench", "run", "--quick")

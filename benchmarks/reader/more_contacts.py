@@ -38,4 +38,4 @@ def renamed(batch: pa.RecordBatch, mark: str) -> pa.RecordBatch:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3])) if len(sys.argv) == 4 else sys.exit(__doc__)

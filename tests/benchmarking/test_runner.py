@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from outcomemodels.benchmarking import worlds
-from outcomemodels.benchmarking.cases import Case, load_case
+from outcomemodels.benchmarking.cases import Case, load_case, reference_of
 from outcomemodels.benchmarking.entrants import Entrant, load_entrant
+from outcomemodels.benchmarking.execute import Status
+from outcomemodels.benchmarking.measure import Measured
 from outcomemodels.benchmarking.page import markdown, page
 from outcomemodels.benchmarking.reference import Reference, summarise
 from outcomemodels.benchmarking.results import rows_of
-from outcomemodels.benchmarking.schedule import Plan, Record, read_records, run_plan
+from outcomemodels.benchmarking.schedule import Plan, Record, forget, read_records, run_plan, to_run
 from outcomemodels.errors import PluginError
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "benchmark.md"
@@ -54,11 +56,51 @@ def run(tmp_path: Path, entrants: list[Entrant], **choices: float) -> list[Recor
     return run_plan(plan, tmp_path / "results.jsonl", tmp_path / "cache", lambda text: None)
 
 
-def test_every_peer_runs_between_two_runs_of_the_core() -> None:
+def order(names: str, records: list[Record]) -> list[tuple[str, int]]:
     here = Path(__file__)
-    peers = [Entrant(n, here) for n in ("collapsed", "a", "b")]
-    order = [e.name for _, _, e, _ in Plan(cases=[CASE], entrants=peers, repeats=1).steps()]
-    assert order == ["collapsed", "a", "collapsed", "b", "collapsed"]
+    plan = Plan(cases=[CASE], entrants=[Entrant(name, here) for name in names.split()])
+    return [(entrant.name, position) for entrant, position in to_run(plan, "little", 0, records)]
+
+
+def ran(*steps: tuple[str, int], status: Status = "done") -> list[Record]:
+    measured = Measured(status=status, kind="posterior")
+    return [Record("little", name, 0, position, "2026-01-01", measured) for name, position in steps]
+
+
+def test_every_peer_runs_between_two_runs_of_the_core() -> None:
+    steps = order("collapsed a b", [])
+    assert steps == [("collapsed", 0), ("a", 1), ("collapsed", 2), ("b", 3), ("collapsed", 4)]
+    assert order("collapsed a b", ran(*steps)) == []
+
+
+def test_an_entrant_added_later_gets_new_runs_of_the_core_beside_it() -> None:
+    before = ran(("collapsed", 0), ("a", 1), ("collapsed", 2))
+    assert order("collapsed a b", before) == [("collapsed", 4), ("b", 5), ("collapsed", 6)]
+
+
+def test_a_run_stopped_after_a_peer_goes_on_with_the_core() -> None:
+    before = ran(("collapsed", 0), ("a", 1))
+    assert order("collapsed a b", before) == [("collapsed", 2), ("b", 3), ("collapsed", 4)]
+    assert order("collapsed a", before) == [("collapsed", 2)]
+
+
+def test_without_the_core_peers_run_alone() -> None:
+    unable = ran(("collapsed", 0), status="cannot")
+    assert order("collapsed a b", unable) == [("a", 2), ("b", 3)]
+    assert order("a b", []) == [("a", 0), ("b", 1)]
+
+
+def test_forgetting_a_case_leaves_the_others(tmp_path: Path) -> None:
+    path, data = tmp_path / "results.jsonl", tmp_path / "problems"
+    other = Record("other", "a", 0, 0, "2026-01-01", Measured(status="done", kind="posterior"), "a machine")
+    path.write_text("".join(r.line() + "\n" for r in (*ran(("a", 0)), other)))
+    for name in ("little", "other"):
+        (data / name).mkdir(parents=True)
+    forget(path, tmp_path, ["little"])
+    (left,) = read_records(path)
+    assert (left.case, left.machine) == ("other", "a machine")
+    assert [p.name for p in data.iterdir()] == ["other"]
+    forget(tmp_path / "absent.jsonl", tmp_path, ["little"])
 
 
 def test_a_biased_entrant_is_stopped_and_its_times_are_withheld(tmp_path: Path) -> None:
@@ -74,11 +116,11 @@ def test_a_biased_entrant_is_stopped_and_its_times_are_withheld(tmp_path: Path) 
     assert unreferenced["collapsed"].verdict == "no reference"
     assert unreferenced["biased"].verdict == "failed"
     assert "held against the core" in unreferenced["biased"].reason
-    text = markdown(list(rows.values()), made="2026-01-01", where="a machine")
+    text = markdown(list(rows.values()), made="2026-01-01", where=("a machine",))
     line = next(part for part in text.splitlines() if part.startswith("| biased"))
     assert "withheld" in line
     assert "failed" in line
-    shown = page(list(rows.values()), made="2026-01-01", where="a machine")
+    shown = page(list(rows.values()), made="2026-01-01", where=("a machine",))
     assert "withheld" in shown
     assert not re.search(r"https?://(?!www\.w3\.org)", shown.split("<svg")[0])
 
@@ -139,6 +181,24 @@ def test_the_entrant_in_the_docs_runs_and_is_short(tmp_path: Path) -> None:
     records = run(tmp_path, [here], repeats=1)
     assert records[0].measured.status == "done", records[0].measured.why
     assert set(records[0].measured.estimates) == {"beta[intercept]", "beta[severity]"}
+
+
+def test_a_registered_case_brings_its_reference(tmp_path: Path) -> None:
+    made = references()["little"]
+    assert made is not None
+    made.save(tmp_path / "little.json")
+    (tmp_path / "cases_of_mine.py").write_text(
+        "from pathlib import Path\n"
+        "from outcomemodels.benchmarking import Case\n"
+        "CASE = Case('mine', 'does it run?', lambda: None, reference=Path(__file__).parent / 'little.json')\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path))
+        found = reference_of("mine", [EntryPoint("mine", "cases_of_mine:CASE", "outcomemodels.bench_cases")])
+    assert found is not None
+    assert found.summaries.keys() == made.summaries.keys()
+    assert reference_of("gone", []) is None
+    assert reference_of("sleepstudy", []) is not None
 
 
 def test_names_that_are_not_there_are_refused() -> None:

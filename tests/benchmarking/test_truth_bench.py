@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
-from outcomemodels.benchmarking.truth import KINDS, Candidate, Said, World, run_truth, truth_table
+import numpy as np
+import pytest
+
+from outcomemodels.benchmarking.page import markdown
+from outcomemodels.benchmarking.truth import run_truth
 from outcomemodels.benchmarking.truth_models import baselines
+from outcomemodels.benchmarking.truth_scores import Score, Scored, read_scores
+from outcomemodels.benchmarking.truth_worlds import KINDS, Candidate, Said, World
 
 
 def oracle(world: World) -> Said:
@@ -32,19 +38,55 @@ def test_scores_tell_an_oracle_from_its_opposite() -> None:
     scores = {(s.kind, s.name): s for s in run_truth(candidates, worlds=2, kinds=list(KINDS), say=lambda text: None)}
     for kind in KINDS:
         best = scores[kind, "oracle"]
-        assert (best.coverage, best.rmse, best.regret, best.honest) == (1.0, 0.0, 0.0, 1.0)
-        assert scores[kind, "wrong"].coverage < 0.2
-        assert scores[kind, "wrong"].regret > 0.5
+        assert tuple(s.value for s in (best.coverage, best.rmse, best.regret, best.honest)) == (1.0, 0.0, 0.0, 1.0)
+        assert scores[kind, "wrong"].coverage.value < 0.2
+        assert scores[kind, "wrong"].regret.value > 0.5
         assert "no such model" in scores[kind, "broken"].failure
-    assert scores["disconnected", "oracle"].missed == 0.0
-    assert scores["disconnected", "wrong"].missed == 1.0
-    assert scores["disconnected", "oracle"].false_alarms == 0.0
-    assert np.isnan(scores["crossed", "oracle"].missed)
+    assert scores["disconnected", "oracle"].missed.value == 0.0
+    assert scores["disconnected", "wrong"].missed.value == 1.0
+    assert scores["disconnected", "oracle"].false_alarms.value == 0.0
+    assert np.isnan(scores["crossed", "oracle"].missed.value)
 
 
 def test_baselines_are_near_the_truth_and_cover() -> None:
     scores = {s.name: s for s in run_truth(baselines(), worlds=8, kinds=["crossed"], say=lambda text: None)}
-    assert 0.65 < scores["no pooling"].coverage < 0.95
-    assert scores["no pooling"].rmse < scores["raw means"].rmse
-    assert scores["best single treatment"].coverage < scores["no pooling"].coverage  # it ignores the problem
-    assert "| crossed | no pooling |" in truth_table(list(scores.values()))
+    assert 0.65 < scores["no pooling"].coverage.value < 0.95
+    assert scores["no pooling"].rmse.value < scores["raw means"].rmse.value
+    assert (
+        scores["best single treatment"].coverage.value < scores["no pooling"].coverage.value
+    )  # it ignores the problem
+    text = markdown([], list(scores.values()), made="today", where=("a machine",))
+    assert "| no pooling | crossed |" in text
+    assert " ± " in text
+
+
+def test_a_steady_candidate_is_scored_once_and_a_model_again(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def counting(name: str, *, steady: bool) -> Candidate:
+        return Candidate(name, lambda world: (asked.append(name), oracle(world))[1], steady=steady)
+
+    candidates = [counting("peer", steady=True), counting("model", steady=False)]
+    for _ in range(2):
+        run_truth(candidates, worlds=2, kinds=["sparse"], say=lambda text: None, results=tmp_path / "truth.jsonl")
+    assert asked == ["peer", "peer", "model", "model", "model", "model"]
+    assert [s.name for s in read_scores(tmp_path / "truth.jsonl")] == ["peer", "model"]
+
+
+def test_a_failure_is_kept_and_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "truth.jsonl"
+    for candidate in (Candidate("peer", broken, steady=True), Candidate("peer", oracle, steady=True)):
+        run_truth([candidate], worlds=1, kinds=["crossed"], say=lambda text: None, results=path)
+    (score,) = read_scores(path)
+    assert not score.failure
+    assert score.coverage.value == 1.0
+
+
+def test_scores_survive_writing(tmp_path: Path) -> None:
+    score = Score("a", "crossed", 3, coverage=Scored(0.8, 0.1), rmse=Scored.of([[1.0], [], [4.0, 4.0]], root=True))
+    assert score.rmse.value == 2.5**0.5
+    assert score.rmse.error == pytest.approx(1.5 / (2 * 2.5**0.5))
+    (tmp_path / "truth.jsonl").write_text(score.line() + "\n" + score.line()[:40])
+    (read,) = read_scores(tmp_path / "truth.jsonl")
+    assert (read.coverage, read.rmse) == (score.coverage, score.rmse)
+    assert np.isnan(read.regret.value)

@@ -9,6 +9,7 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import special, stats
 
 from outcomemodels.benchmarking.cases import load_case
 from outcomemodels.benchmarking.entrants import SCRIPTS
@@ -32,7 +33,7 @@ def problem_of(name: str, io: ModuleType, folder: Path, monkeypatch: pytest.Monk
     return problem
 
 
-@pytest.mark.parametrize("name", ["crossed-1e3", "near-disconnected", "strong-correlation"])
+@pytest.mark.parametrize("name", ["crossed-1e3", "near-disconnected", "strong-correlation", "crossed-binomial-1e3"])
 def test_gradient_and_curvature(
     name: str, rooms: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,3 +78,24 @@ def test_value_is_that_of_the_rows(rooms: SimpleNamespace, tmp_path: Path, monke
         own += -0.5 * ((problem.y - mean) ** 2).sum() / np.exp(2 * t[-1]) - len(problem.y) * t[-1]
         gaps.append(density(t, u)[0] - own)
     np.testing.assert_allclose(gaps, 0.0, atol=1e-8)
+
+
+def test_value_is_that_of_the_counts(rooms: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For yes or no the density is the binomial one by SciPy, whatever the point of the change of variables."""
+    problem = problem_of("crossed-binomial-1e3", rooms.io, tmp_path, monkeypatch)
+    density = rooms.density.Density(problem)
+    rng, gaps = np.random.default_rng(3), []
+    for _ in range(3):
+        density.linearise(rng.normal(size=density.at[-1]))
+        t, u = rng.normal(-1, 0.3, density.size), 0.2 * rng.normal(size=density.at[-1])
+        eta, own, edge = problem.X @ u[: density.columns], 0.0, density.columns
+        for block, log_sd in zip(problem.blocks, t, strict=True):
+            effects = u[edge : edge + block["levels"]]
+            eta = eta + effects[block["codes"]] * block["values"][:, 0]
+            own += stats.norm.logpdf(effects, 0, np.exp(log_sd)).sum()
+            own += stats.halfnorm.logpdf(np.exp(log_sd), scale=block["sds"][0]["scale"]) + log_sd
+            edge += block["levels"]
+        own += stats.norm.logpdf(u[: density.columns], density.mean, density.sd).sum()
+        own += stats.binom.logpmf(problem.y, problem.n, special.expit(eta)).sum()
+        gaps.append(density(t, u)[0] - own)
+    np.testing.assert_allclose(gaps, gaps[0], atol=1e-8)

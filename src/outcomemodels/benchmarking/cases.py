@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from outcomemodels.benchmarking import worlds
 from outcomemodels.benchmarking.problem import Problem
+from outcomemodels.benchmarking.reference import Reference, load_reference
 from outcomemodels.benchmarking.registered import Registered
+from outcomemodels.errors import PluginError
 from outcomemodels.plugin import LinearStructure, Prior
 from outcomemodels.spec import ModelSpec
 
@@ -42,8 +44,8 @@ class Case:
         Name of the data set that must be at hand; empty for simulated cases.
     quick : bool
         Whether it is part of the quick run.
-    reference : bool
-        Whether a reference posterior is kept for it.
+    reference : path, optional
+        File of its reference posterior, as ``bench reference`` writes it; those of built-in cases lie in the package.
     """
 
     name: str
@@ -51,7 +53,7 @@ class Case:
     make: Callable[[], LinearStructure]
     needs: str = ""
     quick: bool = False
-    reference: bool = True
+    reference: Path | None = None
 
     def problem(self) -> Problem:
         """The case with its data in memory.
@@ -112,9 +114,9 @@ def _wide(*names: str, scale: float) -> tuple[tuple[str, Prior], ...]:
     return tuple((name, Prior.half_student_t(3, scale)) for name in names)
 
 
-def _crossed(rows: int, text: str, *, quick: bool = False, reference: bool = True) -> Case:
+def _crossed(rows: int, text: str, *, quick: bool = False) -> Case:
     name = f"crossed-1e{len(str(rows)) - 1}"
-    return Case(name, text, partial(worlds.crossed, rows, DATA_SEED), quick=quick, reference=reference)
+    return Case(name, text, partial(worlds.crossed, rows, DATA_SEED), quick=quick)
 
 
 BUILT_IN: tuple[Case, ...] = (
@@ -157,13 +159,12 @@ BUILT_IN: tuple[Case, ...] = (
         "nhs-records",
         "simulated NHS records, 5,000 referrals read from their tables: courses finished, therapists in providers",
         partial(_records, 5_000),
-        reference=False,
     ),
     _crossed(1_000, "20 therapists: few levels, variance parameters near zero", quick=True),
     _crossed(10_000, "150 therapists in 10 services: a middling service"),
     _crossed(100_000, "1,000 therapists in 50 services: a region"),
-    _crossed(1_000_000, "10,000 therapists in 200 services: a nation's year", reference=False),
-    _crossed(10_000_000, "the same with ten years of rows; the statistics no longer grow", reference=False),
+    _crossed(1_000_000, "10,000 therapists in 200 services: a nation's year"),
+    _crossed(10_000_000, "the same with ten years of rows; the statistics no longer grow"),
     Case(
         "zero-variance",
         "therapists do not differ at all: an SD at its boundary",
@@ -193,7 +194,6 @@ BUILT_IN: tuple[Case, ...] = (
         "crossed-binomial-1e4",
         "recovered or not, 10,000 courses",
         partial(worlds.crossed, 10_000, DATA_SEED, counted=True),
-        reference=False,
     ),
 )
 
@@ -215,3 +215,18 @@ def load_case(name: str, points: Iterable[EntryPoint] | None = None) -> Case:
         For a name there is none of, or a registered case that cannot be loaded.
     """
     return CASES.load(name, points)
+
+
+def reference_of(name: str, points: Iterable[EntryPoint] | None = None) -> Reference | None:
+    """The reference posterior of a case: its own file, or that kept with the package; None where there is none.
+
+    Raises
+    ------
+    FileError
+        If the file that a registered case names is absent or of another format.
+    """
+    try:
+        file = load_case(name, points).reference
+    except PluginError:  # results may outlive the package that registered a case
+        return None
+    return Reference.load(file) if file else load_reference(name)

@@ -9,10 +9,11 @@ from typing import Literal
 
 import numpy as np
 
+from outcomemodels.benchmarking.cases import reference_of
 from outcomemodels.benchmarking.entrants import CORE
 from outcomemodels.benchmarking.gate import Gate, judge, judge_estimates
 from outcomemodels.benchmarking.measure import Measured, pool_moments
-from outcomemodels.benchmarking.reference import Reference, Summary, load_reference
+from outcomemodels.benchmarking.reference import Reference, Summary
 from outcomemodels.benchmarking.schedule import Record
 
 Which = Literal["variance", "fixed"]
@@ -70,11 +71,11 @@ def rows_of(records: Sequence[Record], references: dict[str, Reference | None] |
     ----------
     records : sequence of Record
     references : dict, optional
-        By case; those kept with the package when absent.
+        By case; those of the cases when absent.
     """
     out = []
     for case in dict.fromkeys(r.case for r in records):
-        reference = load_reference(case) if references is None else references.get(case)
+        reference = reference_of(case) if references is None else references.get(case)
         here = [r for r in records if r.case == case]
         for entrant in sorted(dict.fromkeys(r.entrant for r in here), key=lambda name: name != CORE):
             out.append(_row(case, entrant, here, reference))

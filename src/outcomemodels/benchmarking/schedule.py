@@ -1,14 +1,16 @@
 """The order of a benchmark run: core, peer, core, peer … in rounds, resumable, under a budget of time.
 
 Every peer is run between two runs of the core, so that a busy minute meets both. A round takes every case and entrant
-once; a repeat has a seed of its own. An entrant that was cut off, cannot express a case, or is not there is not asked
-again.
+once; a repeat has a seed of its own. What a results file holds is not run again: a command that names more entrants
+runs those, between new runs of the core. An entrant that was cut off, cannot express a case, or is not there is not
+asked again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from outcomemodels.benchmarking.cases import Case
 from outcomemodels.benchmarking.entrants import CORE, Entrant
 from outcomemodels.benchmarking.environments import Ready, prepare
 from outcomemodels.benchmarking.execute import Run, Settings, execute, write_problem
+from outcomemodels.benchmarking.machine import machine
 from outcomemodels.benchmarking.measure import Measured, measure
 from outcomemodels.errors import OutcomeModelsError
 
@@ -53,24 +56,13 @@ class Plan:
     tune: int = 500
     chains: int = 2
 
-    def steps(self) -> Iterator[tuple[int, Case, Entrant, int]]:
-        """Repeat, case, entrant and position: the core before every peer and after the last."""
-        core = [e for e in self.entrants if e.name == CORE]
-        peers = [e for e in self.entrants if e.name != CORE]
-        for repeat in range(self.repeats):
-            for case in self.cases:
-                position = 0
-                for peer in peers:
-                    for entrant in (*core, peer):
-                        yield repeat, case, entrant, position
-                        position += 1
-                for entrant in core:
-                    yield repeat, case, entrant, position
-
 
 @dataclass(frozen=True)
 class Record:
-    """One line of the results: which run, and what came of it."""
+    """One line of the results: which run, and what came of it.
+
+    ``position`` numbers the runs of a case in one round; runs side by side have positions that follow each other.
+    """
 
     case: str
     entrant: str
@@ -78,11 +70,7 @@ class Record:
     position: int
     at: str
     measured: Measured
-
-    @property
-    def key(self) -> tuple[str, str, int, int]:
-        """What makes a run the same run."""
-        return self.case, self.entrant, self.repeat, self.position
+    machine: str = ""
 
     def line(self) -> str:
         """One line of JSON."""
@@ -107,6 +95,39 @@ def read_records(path: Path) -> list[Record]:
     return found
 
 
+def forget(results: Path, cache: Path, cases: Sequence[str]) -> None:
+    """Take some cases out of a results file, never leaving one half-written, and their data out of the cache."""
+    kept = [r for r in read_records(results) if r.case not in cases]
+    if results.is_file():
+        beside = results.with_suffix(".new")
+        beside.write_text("".join(r.line() + "\n" for r in kept), encoding="utf-8")
+        beside.replace(results)
+    for case in cases:
+        shutil.rmtree(cache / "problems" / case, ignore_errors=True)
+
+
+def to_run(plan: Plan, case: str, repeat: int, records: Sequence[Record]) -> list[tuple[Entrant, int]]:
+    """What a round still lacks at one case, with positions: the core before every peer and after the last.
+
+    A peer that the core did not follow yet, since the run was stopped there, is followed by it first.
+    """
+    here = sorted((r for r in records if r.case == case and r.repeat == repeat), key=lambda r: r.position)
+    over = _over(records)
+    core = [e for e in plan.entrants if e.name == CORE and (case, e.name) not in over]
+    ran = {r.entrant for r in here}
+    peers = [e for e in plan.entrants if e.name not in {CORE, *ran} and (case, e.name) not in over]
+    unfollowed = bool(here) and here[-1].entrant != CORE and here[-1].measured.status == "done"
+    alone = CORE not in ran or unfollowed
+    order = [e for peer in peers for e in (*core, peer)] + (core if peers or alone else [])
+    first = 0 if not here else here[-1].position + (1 if unfollowed else 2)
+    return [(entrant, first + i) for i, entrant in enumerate(order)]
+
+
+def _over(records: Sequence[Record]) -> set[tuple[str, str]]:
+    """Cases and entrants that gave nothing once, and are not asked again."""
+    return {(r.case, r.entrant) for r in records if r.measured.status != "done"}
+
+
 def run_plan(plan: Plan, results: Path, cache: Path, say: Callable[[str], None]) -> list[Record]:
     """Run what is not in the results file yet, adding a line for each run as it ends.
 
@@ -119,48 +140,45 @@ def run_plan(plan: Plan, results: Path, cache: Path, say: Callable[[str], None])
     say : callable
         Told what is being done.
     """
-    records = read_records(results)
-    done = {r.key for r in records}
-    over = {(r.case, r.entrant) for r in records if r.measured.status != "done"}
+    records = [r for r in read_records(results) if r.measured.status != "missing"]  # it may be there by now
     ready: dict[str, Ready] = {}
     problems: dict[str, Path | str] = {}
     results.parent.mkdir(parents=True, exist_ok=True)
     begin = monotonic()
-    for repeat, case, entrant, position in plan.steps():
-        if (case.name, entrant.name, repeat, position) in done or (case.name, entrant.name) in over:
-            continue
-        left = plan.total - (monotonic() - begin)
-        if left <= 0:
-            say(f"the time in all ({plan.total:.0f} s) is used up; the same command goes on from here")
-            break
-        if entrant.name not in ready:
-            say(f"environment of {entrant.name}")
-            ready[entrant.name] = prepare(entrant, cache)
-        folder = _problem(case, cache, problems, say)
-        if isinstance(folder, str):
-            run = Run(status="missing", why=folder)
-        else:
-            settings = Settings(
-                seed=SEEDS[repeat % len(SEEDS)] + 1000 * position,
-                draws=plan.draws,
-                tune=plan.tune,
-                chains=plan.chains,
-                option=entrant.option,
-            )
-            run = execute(ready[entrant.name], folder, settings, min(plan.limit, max(left, 1.0)))
-            if run.status == "not finished" and left < plan.limit:  # cut off by the end of all time, not by its own
+    for repeat, case in ((repeat, case) for repeat in range(plan.repeats) for case in plan.cases):
+        for entrant, position in to_run(plan, case.name, repeat, records):
+            if (case.name, entrant.name) in _over(records):
+                continue
+            left = plan.total - (monotonic() - begin)
+            if left <= 0:
                 say(f"the time in all ({plan.total:.0f} s) is used up; the same command goes on from here")
-                break
-        record = Record(
-            case.name, entrant.name, repeat, position, datetime.now(UTC).isoformat(timespec="seconds"),
-            measure(run, folder if isinstance(folder, Path) else None, kind=entrant.kind),
-        )  # fmt: skip
-        if run.status != "done":
-            over.add((case.name, entrant.name))
-        records.append(record)
-        with results.open("a", encoding="utf-8") as file:
-            file.write(record.line() + "\n")
-        say(f"round {repeat + 1} {case.name} {entrant.name}: {record.measured.sentence()}")
+                return records
+            if entrant.name not in ready:
+                say(f"environment of {entrant.name}")
+                ready[entrant.name] = prepare(entrant, cache)
+            folder = _problem(case, cache, problems, say)
+            if isinstance(folder, str):
+                run = Run(status="missing", why=folder)
+            else:
+                settings = Settings(
+                    seed=SEEDS[repeat % len(SEEDS)] + 1000 * position,
+                    draws=plan.draws,
+                    tune=plan.tune,
+                    chains=plan.chains,
+                    option=entrant.option,
+                )
+                run = execute(ready[entrant.name], folder, settings, min(plan.limit, max(left, 1.0)))
+                if run.status == "not finished" and left < plan.limit:  # cut off by the end of all time, not by its own
+                    say(f"the time in all ({plan.total:.0f} s) is used up; the same command goes on from here")
+                    return records
+            record = Record(
+                case.name, entrant.name, repeat, position, datetime.now(UTC).isoformat(timespec="seconds"),
+                measure(run, folder if isinstance(folder, Path) else None, kind=entrant.kind), machine(),
+            )  # fmt: skip
+            records.append(record)
+            with results.open("a", encoding="utf-8") as file:
+                file.write(record.line() + "\n")
+            say(f"round {repeat + 1} {case.name} {entrant.name}: {record.measured.sentence()}")
     return records
 
 

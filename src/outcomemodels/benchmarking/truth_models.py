@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy import stats
 
 from outcomemodels.benchmarking.entrants import SCRIPTS, Entrant
 from outcomemodels.benchmarking.environments import prepare
-from outcomemodels.benchmarking.truth import PROBABILITY, Candidate, FloatArray, Said, World
+from outcomemodels.benchmarking.truth_worlds import PROBABILITY, Candidate, FloatArray, Said, World
 from outcomemodels.design import NEW, Design, build_design
 from outcomemodels.errors import DependencyError, FitError
 from outcomemodels.estimands import Question
@@ -63,7 +64,7 @@ def baselines() -> tuple[Candidate, ...]:
 
 def peers(cache: Path) -> tuple[Candidate, ...]:
     """Bambi, lme4 with BLUPs, and a forest; each says why it is missing when it is asked."""
-    return tuple(Candidate(e.name, lambda world, e=e: _peer(e, world, cache)) for e in PEERS)  # type: ignore[misc]
+    return tuple(Candidate(e.name, partial(_peer, e, cache), steady=True) for e in PEERS)
 
 
 def _columns(world: World) -> tuple[FloatArray, FloatArray, NDArray[np.int64], NDArray[np.int64], Design]:
@@ -141,7 +142,7 @@ def _put(said: Said, i: int, j: int, effect: float, variance: float, df: int) ->
     said.effect[i, j], said.low[i, j], said.high[i, j] = effect, effect - half, effect + half
 
 
-def _peer(entrant: Entrant, world: World, cache: Path) -> Said:
+def _peer(entrant: Entrant, cache: Path, world: World) -> Said:
     """Ask a script: train.csv and ask.csv in, answer.csv out (effect, low, high for each row asked)."""
     ready = prepare(entrant, cache)
     if ready.missing:

@@ -9,8 +9,9 @@ import click
 
 from outcomemodels.cli.options import json_option, quiet_option
 
+RESULTS, TRUTH = "results.jsonl", "truth.jsonl"
+"""Files in the folder of results."""
 QUICK_ENTRANTS = ("collapsed", "nutpie-noncentred", "numpyro", "lme4")
-FULL_ENTRANTS = ("collapsed", "nutpie-centred", "nutpie-noncentred", "nutpie-lowrank", "numpyro", "bambi", "lme4")
 
 
 @click.group(
@@ -74,7 +75,7 @@ def list_(as_json: bool) -> None:
 @click.option("--draws", default=500, show_default=True, help="Draws a chain, for samplers.")
 @click.option("--tune", default=500, show_default=True, help="Tuning draws a chain.")
 @click.option("--chains", default=2, show_default=True, help="Chains.")
-@click.option("--fresh", is_flag=True, help="Forget the runs kept in the folder.")
+@click.option("--fresh", is_flag=True, help="Forget results and written data of these cases.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="Folder of the results."
 )
@@ -94,17 +95,17 @@ def run(
     quiet: bool,
 ) -> None:
     """Run cases and entrants, core between peers, and write results.jsonl, results.json and page.html into --out."""
-    from outcomemodels.benchmarking import cases
+    from outcomemodels.benchmarking import cases, entrants
     from outcomemodels.benchmarking.cases import load_case
     from outcomemodels.benchmarking.entrants import CORE, load_entrant
     from outcomemodels.benchmarking.environments import cache_folder
-    from outcomemodels.benchmarking.schedule import Plan, run_plan
+    from outcomemodels.benchmarking.schedule import Plan, forget, run_plan
 
     if quick:
         case_names = case_names or tuple(c.name for c in cases.BUILT_IN if c.quick)
         entrant_names = entrant_names or QUICK_ENTRANTS
         limit, total = min(limit, 90.0), min(total, 480.0)
-    names = tuple(dict.fromkeys((CORE, *(entrant_names or FULL_ENTRANTS))))
+    names = tuple(dict.fromkeys((CORE, *(entrant_names or [e.name for e in entrants.BUILT_IN]))))
     plan = Plan(
         cases=[load_case(name) for name in case_names or [c.name for c in cases.BUILT_IN]],
         entrants=[load_entrant(name) for name in names],
@@ -115,10 +116,10 @@ def run(
         tune=tune,
         chains=chains,
     )
-    results = out / "results.jsonl"
+    results, cache = out / RESULTS, cache_folder()
     if fresh:
-        results.unlink(missing_ok=True)
-    run_plan(plan, results, cache_folder(), lambda text: None if quiet else click.echo(text, err=True))
+        forget(results, cache, [case.name for case in plan.cases])
+    run_plan(plan, results, cache, lambda text: None if quiet else click.echo(text, err=True))
     _write(out)
 
 
@@ -143,18 +144,19 @@ def _write(out: Path) -> str:
     from outcomemodels.benchmarking import page
     from outcomemodels.benchmarking.results import rows_of
     from outcomemodels.benchmarking.schedule import read_records
+    from outcomemodels.benchmarking.truth_scores import read_scores
     from outcomemodels.errors import FileError
 
-    records = read_records(out / "results.jsonl")
-    if not records:
+    records, scores = read_records(out / RESULTS), read_scores(out / TRUTH)
+    if not records and not scores:
         raise FileError(f"no results in {out}", mend="outcomemodels bench run --quick")
     rows = rows_of(records)
-    made, where = max(r.at for r in records)[:10], page.machine()
-    (out / "page.html").write_text(page.page(rows, made=made, where=where), encoding="utf-8")
-    words = {"made": made, "machine": where, "rows": [asdict(r) for r in rows]}
+    made, where = page.where_made(records, scores)
+    (out / "page.html").write_text(page.page(rows, scores, made=made, where=where), encoding="utf-8")
+    words = {"made": made, "where": where, "rows": [asdict(r) for r in rows], "truth": [asdict(s) for s in scores]}
     (out / "results.json").write_text(json.dumps(words, indent=1), encoding="utf-8")
     click.echo(f"{out / 'page.html'} and {out / 'results.json'} written", err=True)
-    return page.markdown(rows, made=made, where=where)
+    return page.markdown(rows, scores, made=made, where=where)
 
 
 @bench.command(
@@ -208,7 +210,9 @@ def reference(
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(["crossed", "sparse", "disconnected"]))
 @click.option("--alone", is_flag=True, help="Only the models named, without baselines and peers.")
 @click.option("--peers/--no-peers", default=True, help="Bambi, lme4 and a forest, each in its own environment.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the table as Markdown here.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="Folder of the results."
+)
 @quiet_option
 def truth(
     models: tuple[str, ...],
@@ -216,25 +220,30 @@ def truth(
     kinds: tuple[str, ...],
     alone: bool,
     peers: bool,
-    out: Path | None,
+    out: Path,
     quiet: bool,
 ) -> None:
-    """Put models before worlds whose truth is known: coverage, error, regret, and honest labels."""
-    from outcomemodels.benchmarking import truth as bench_truth
-    from outcomemodels.benchmarking import truth_models
+    """Put models before worlds whose truth is known: coverage, error, regret, and honest labels.
+
+    Scores are added to truth.jsonl in --out, and stand on page.html beside the posteriors. Scores of peers are kept;
+    models are scored anew.
+    """
+    from outcomemodels.benchmarking import page, truth_models
     from outcomemodels.benchmarking.environments import cache_folder
+    from outcomemodels.benchmarking.truth import run_truth
+    from outcomemodels.benchmarking.truth_worlds import KINDS
 
     candidates = [truth_models.of_model(name) for name in models or ("paul",)]
     if not alone:
         candidates += truth_models.baselines()
         candidates += truth_models.peers(cache_folder()) if peers else ()
-    scores = bench_truth.run_truth(
+    scores = run_truth(
         candidates,
         worlds=worlds,
-        kinds=kinds or tuple(bench_truth.KINDS),
+        kinds=kinds or tuple(KINDS),
         say=lambda text: None if quiet else click.echo(text, err=True),
+        results=out / TRUTH,
     )
-    table = bench_truth.truth_table(scores)
-    if out is not None:
-        out.write_text(table, encoding="utf-8")
-    click.echo(table)
+    made, where = page.where_made([], scores)
+    click.echo(page.markdown([], scores, made=made, where=where))
+    _write(out)

@@ -9,7 +9,8 @@ would have given their block's SD and what the data say of them at that point, w
 and SD times standard effects, level by level (Gorinova, Moore & Hoffman 2020, arXiv 1906.03028); in most blocks along
 the axes of what the data say of all levels together. Blocks of two columns are written one way or the other.
 What the data say of everything else is taken to move with the small blocks' effects, so that it stays where the data
-put it (an intercept plus the mean of few effects, say) when their SD moves.
+put it (an intercept plus the mean of few effects, say) when their SD moves. For counts, what the data say at a point is
+read from the slope and curvature of their density there.
 
 With the option ``own_rows``, effects of one row each are integrated out: their variance is added to the rows'.
 """
@@ -28,6 +29,8 @@ from whitening import Whitened, step, tell
 
 CENTRED_SHARE = 0.6
 """Least share of the prior variance that the data must take away for a block of two columns to be left as it is."""
+LOGIT_SPREAD = 1.8
+"""SD of a standard logistic variable: the spread of what lies behind a yes or no."""
 STEPS = 12
 """Fixed-point steps of the SDs before the pilot runs."""
 NEAR_ZERO = 0.35
@@ -76,7 +79,7 @@ def run(words):
 def prepare(problem, seed, own_rows=False):
     """The density in good coordinates: pilot runs find where the SDs are and how each block is best written."""
     density = Density(problem, own_rows)
-    spread = float(np.std(problem.y))
+    spread = LOGIT_SPREAD if density.counted else float(np.std(problem.y))
     centre = np.full(density.size, np.log(0.2 * spread))
     centre[density.first[-1] : len(density.priors)] = np.log(0.7 * spread)
     if problem.kind == "cells" and density.degrees.sum():
@@ -157,8 +160,8 @@ def shown_places(problem, density):
 def main():
     """Prepare, sample and write."""
     problem, settings = bench_io.start()
-    if problem.family != "gaussian" or {p["prior"] for p in problem.column_priors} - {"normal"}:
-        bench_io.cannot("written for Gaussian outcomes and normal priors")
+    if {p["prior"] for p in problem.column_priors} - {"normal"}:
+        bench_io.cannot("written for normal priors of coefficients")
     begin = perf_counter()
     target = prepare(problem, 1000 * settings.seed, "own_rows" in settings.option.split("+"))
     compile_s = perf_counter() - begin

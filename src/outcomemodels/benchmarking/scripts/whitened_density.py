@@ -34,6 +34,8 @@ class Density:
         self.priors = [s for b in p.blocks for s in b["sds"]] + list(p.noise)
         self.first = np.concatenate([[0], np.cumsum([len(b["columns"]) for b in p.blocks])]).astype(int)
         self.pairs = [k for k, b in enumerate(p.blocks) if b["correlation"] is not None and len(b["columns"]) > 1]
+        self.counted = p.family == "binomial"
+        self.y = p.y
         self.codes = p.noise_codes if len(p.noise) > 1 else np.zeros(self.n, int)
         weight = p.weight if hasattr(p, "weight") else 1.0
         self.divisor = np.ones(self.n) * weight * (p.n if p.kind == "cells" else 1.0)
@@ -41,8 +43,10 @@ class Density:
         degrees = p.n - 1 if p.kind == "cells" else np.zeros(self.n)
         squares = np.nan_to_num(degrees * p.sd**2) if p.kind == "cells" else np.zeros(self.n)
         g = len(p.noise)
-        self.degrees, self.squares = (np.bincount(self.codes, weights=x, minlength=g) for x in (degrees, squares))
+        self.degrees, self.squares = (np.bincount(self.codes, weights=x, minlength=g)[:g] for x in (degrees, squares))
         self.sums = None
+        if self.counted:
+            self.linearise(np.zeros(self.at[-1]))
         if g == 1 and not hasattr(p, "known_variance") and self.own is None:
             W = sparse.diags_array(self.divisor)
             gram = sparse.csr_array(self.Zt @ W @ self.Z)
@@ -51,6 +55,16 @@ class Density:
         self.centred = [True] * len(p.blocks)
         self.told = [None] * len(p.blocks)
         self.small, self.pushed, self.share = np.zeros(0, int), {}, np.zeros((self.columns, 0))
+
+    def linearise(self, u):
+        """Normal responses and variances that have the slope and curvature of the counts' density at one point.
+
+        Only the change of variables rests on them; the density is that of the counts.
+        """
+        eta = self.Z @ u
+        chance = 1 / (1 + np.exp(-eta))
+        weight = np.maximum(self.p.n * chance * (1 - chance), 1e-6)
+        self.known, self.y = 1 / weight, eta + (self.p.y - self.p.n * chance) / weight
 
     def factors(self, t):
         """Lower factor of each block's covariance."""
@@ -105,6 +119,8 @@ class Density:
 
     def variance(self, t):
         """Noise SDs and the variance of every row."""
+        if self.counted:
+            return np.zeros(0), self.known
         noise = np.exp(t[self.first[-1] : len(self.priors)])
         own = 0.0 if self.own is None else np.exp(2 * t[self.first[self.own]])
         return noise, noise[self.codes] ** 2 / self.divisor + self.known + own
@@ -118,7 +134,12 @@ class Density:
             dt[i] += slope * np.exp(t[i]) + 1
         L = self.factors(t)
         u, push = self.placed(a, L)
-        if self.sums is None:
+        if self.counted:
+            noise = by_noise = np.zeros(0)
+            eta = self.Z @ u
+            value += float(self.p.y @ eta - self.p.n @ np.logaddexp(0.0, eta))
+            g = self.Zt @ (self.p.y - self.p.n / (1 + np.exp(-eta)))
+        elif self.sums is None:
             noise, v = self.variance(t)
             r = self.p.y - self.Z @ u
             value -= 0.5 * (np.log(v).sum() + (r**2 / v).sum())

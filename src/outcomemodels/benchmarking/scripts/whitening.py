@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg, sparse
 
+NEWTON_STEPS = 6
 MOST_SMALL = 320
 """Most levels of all small blocks together."""
 MOST_TURNED = 400
@@ -49,7 +50,7 @@ class Whitened:
         start += push @ start[d.small]
         G = sparse.csr_array(d.Zt @ sparse.diags_array(1 / v) @ d.Z + sparse.diags_array(flat))
         P = sparse.csr_array(J.T @ G @ J + sparse.block_diag(prior, format="csr"))
-        given = d.Zt @ ((d.p.y - d.Z @ start) / v) - flat * start
+        given = d.Zt @ ((d.y - d.Z @ start) / v) - flat * start
         given[: d.columns] += d.mean / d.sd**2
         right = J.T @ given
         single = [k for k, b in enumerate(d.blocks) if len(b["columns"]) == 1 and k != d.own]
@@ -112,9 +113,16 @@ class Whitened:
         return float(value), np.concatenate([self.scale * dt, g])
 
 
+def settle(density, centre):
+    """Counts: take the normal density that stands for theirs to where coefficients and effects have their mode."""
+    for _ in range(NEWTON_STEPS if density.counted else 0):
+        density.linearise(density.effects(centre, Whitened(density, centre, np.ones(density.size)).mean))
+
+
 def step(density, centre):
     """One fixed-point step of the SDs towards where the data put them: mean squares of effects and of what is left."""
     d, out = density, centre.copy()
+    settle(d, centre)
     at = Whitened(d, centre, np.ones(d.size))
     u, noise, fitted = at.mean, np.exp(centre[d.first[-1] : len(d.priors)]), d.columns
     for k, F in enumerate(d.factors(centre)):
@@ -129,6 +137,8 @@ def step(density, centre):
         if k in d.pairs:
             rho = (natural[:, 0] * natural[:, 1]).mean() / (sds[0] * sds[1])
             out[len(d.priors) + d.pairs.index(k)] = np.arctanh(np.clip(rho, -0.9, 0.9))
+    if d.counted:
+        return out
     v = d.variance(centre)[1]
     rest = (d.p.y - d.Z @ u) ** 2
     squares = rest / v
@@ -143,6 +153,7 @@ def step(density, centre):
 
 def tell(density, centre, scale):
     """Note what the data say at one point of every effect of a block of one column: precision, and mean times it."""
+    settle(density, centre)
     d, levels = density, [b["levels"] for b in density.blocks]
     one = [k for k, b in enumerate(d.blocks) if len(b["columns"]) == 1 and k != d.own]
     for k in one:
