@@ -63,6 +63,22 @@ def test_the_terms_give_the_density_and_gradient_of_the_direct_sum(
         np.testing.assert_allclose(slope, expected_slope, rtol=1e-7, atol=1e-7)
 
 
+def test_the_terms_give_the_gradient_where_kept_blocks_have_several_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    monkeypatch.setattr(room, "DIRECT", 0.0)
+    structure, rng = many_levels(), np.random.default_rng(5)
+    values = np.column_stack([np.ones(4000), rng.normal(size=4000)])
+    slopes = block("service", structure.blocks[1].codes, 12, values, lkj=True)
+    parameters, engine, batch = prepared(replace(structure, blocks=(structure.blocks[0], slopes)))
+    assert batch.separable is not None
+    for eta in rng.normal(size=(6, len(parameters.coordinates))):
+        value, slope = parameters.gradient(batch, eta)
+        other, expected = parameters.gradient(engine, eta)
+        assert value == pytest.approx(other, rel=1e-11)
+        np.testing.assert_allclose(slope, expected, rtol=1e-7, atol=1e-7)
+
+
 def test_draws_by_terms_have_the_exact_moments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "DIRECT", 0.0)
     parameters, engine, batch = prepared(many_levels())

@@ -20,7 +20,7 @@ from scipy.linalg import lapack
 from outcomemodels.inference.collapsed.collapse import LOG_2PI, Collapsed, Variances
 from outcomemodels.inference.collapsed.factor import cholesky, inverse
 from outcomemodels.inference.collapsed.layout import FloatArray, IntArray
-from outcomemodels.inference.collapsed.separable import Separable, packed, separate
+from outcomemodels.inference.collapsed.separable import Separable, separate
 from outcomemodels.inference.collapsed.threads import over_range
 
 DIRECT = 4.0
@@ -313,10 +313,10 @@ class Batch:
         separable = self.separable
         if separable is None or at.rows is not None:
             return self.engine.gradient(at)
-        from outcomemodels.inference.collapsed.dense_kernels import fill_terms
+        from outcomemodels.inference.collapsed.dense_kernels import fill_terms, second_moment
 
-        engine, plan, layout = self.engine, self.engine.plan, self.engine.stats.layout
-        m, stats = len(plan.kept), engine.stats
+        engine, plan, stats = self.engine, self.engine.plan, self.engine.stats
+        m = len(plan.kept)
         v = float(stats.variances(at.noise)[0])
         nothing: tuple[float, list[FloatArray], FloatArray] = (-np.inf, [], np.zeros(len(at.noise)))
         if not (v > 0 and np.isfinite(v)):
@@ -324,44 +324,57 @@ class Batch:
         flat = np.concatenate([np.zeros(0), *[np.asarray(L, dtype=float).reshape(-1) for L in at.factors]])
         factors = np.concatenate([flat, engine.fixed_sd])
         scale, x = 1 / v, factors[self._eliminated_entry] ** 2 / v
-        triangle = separable.coefficients(np.array([scale]), np.array([x]))[0] @ separable.terms
+        coefficients = separable.coefficients(np.array([scale]), np.array([x]))[0]
+        triangle, moved = np.stack([coefficients, separable.slope(scale, x)]) @ separable.terms
+        reach = self._reach(factors[None, :])[0]
         M = np.empty((m + 1, m + 1), order="F")
         T = np.empty((0, 0) if self._plain else (m + 1, m + 1))
-        top = fill_terms(triangle, self._plain, *self._kept, factors, self._reach(factors[None, :])[0], T, M)
+        top = fill_terms(triangle, self._plain, *self._kept, factors, reach, T, M)
         if cholesky(M):
             return nothing
         half = np.array(M[m, :m])
-        R = np.asfortranarray(M[:m, :m])
-        mean = lapack.dtrtrs(R, half[:, None], lower=1, trans=1)[0][:, 0]
-        logdet = 2 * float(np.log(np.diag(R)).sum())
-        inverse(R)
-        C = np.tril(R) + np.tril(R, -1).T
+        C = np.asfortranarray(M[:m, :m])
+        mean = lapack.dtrtrs(C, half[:, None], lower=1, trans=1)[0][:, 0]
+        logdet = 2 * float(np.log(np.diag(C)).sum())
+        inverse(C)  # of its lower triangle
         logdet += float(separable.log_determinant(np.array([x]))[0])
         misfit = engine.placed[3] / v + float(top) - float(half @ half)
         value = stats.n[0] * (LOG_2PI + np.log(v)) - stats.log_weight[0] + logdet + misfit
-        # d/dlog x of the kept part: half of tr(Cu T') plus the quadratic form of T' in (-mean, 1)
-        weight = np.zeros((m + 1, m + 1))
-        u = engine.unwhiten_kept(mean, at)
-        weight[:m, :m] = engine.unwhiten_both(C, at) + np.outer(u, u)
-        weight[m, :m] = -2 * u
-        weight[m, m] = 1.0
-        weight[:m, :m] = 2 * np.tril(weight[:m, :m], -1) + np.diag(np.diag(weight[:m, :m]))
+        # d/dlog x: half of the expected (u, -1)' T' (u, -1), T' the derivative of the kept part
         t = x * separable.precision
-        slope = float(separable.slope(scale, x) @ (separable.terms @ packed(weight)))
-        slope += float((t / (1 + t)) @ separable.count)
-        shares: list[FloatArray] = []
-        second = C + np.outer(mean, mean)
+        slope = float((t / (1 + t)) @ separable.count)
+        if self._plain:
+            slope += float(second_moment(moved, reach[:m], C, mean))
+        else:
+            C = np.tril(C) + np.tril(C, -1).T
+            u = engine.unwhiten_kept(mean, at)
+            natural = engine.unwhiten_both(C, at)
+            slope += float(second_moment(moved, np.ones(m), np.asfortranarray(natural), u))
+        shares, fixed = self._shares(C, mean, slope)
+        noise = engine.noise_slope(at, misfit, sum(float(np.trace(s)) for s in shares) + fixed)
+        return float(-0.5 * value - engine.inside(at.noise[None, :])[0]), shares, noise
+
+    def _shares(self, C: FloatArray, mean: FloatArray, slope: float) -> tuple[list[FloatArray], float]:
+        """Second moments of each block, whitened and summed over levels, less the prior's; the same of fixed columns.
+
+        Where every block has one column, only the diagonal of ``C`` is read.
+        """
+        engine, plan, layout = self.engine, self.engine.plan, self.engine.stats.layout
+        own = np.diag(C) + mean**2
         starts = dict(engine.kept_blocks)
+        shares: list[FloatArray] = []
         for k, (levels, q) in enumerate(zip(layout.levels, layout.widths, strict=True)):
             if k in plan.eliminated:
                 shares.append(np.array([[-slope]]))
-                continue
-            where = np.arange(starts[k].start, starts[k].stop).reshape(levels, q)
-            total = np.array([[second[where[:, a], where[:, b]].sum() for b in range(q)] for a in range(q)])
-            shares.append(total - levels * np.eye(q))
-        fixed = float(np.diag(second)[m - len(engine.fixed_sd) :].sum()) - len(engine.fixed_sd)
-        noise = engine.noise_slope(at, misfit, sum(float(np.trace(s)) for s in shares) + fixed)
-        return float(-0.5 * value - engine.inside(at.noise[None, :])[0]), shares, noise
+            elif q == 1:
+                shares.append(np.array([[float(own[starts[k]].sum()) - levels]]))
+            else:
+                where = np.arange(starts[k].start, starts[k].stop).reshape(levels, q)
+                u = mean[where]
+                within = C[where[:, :, None], where[:, None, :]].sum(axis=0)
+                shares.append(within + u.T @ u - levels * np.eye(q))
+        p = len(engine.fixed_sd)
+        return shares, float(own[len(own) - p :].sum()) - p
 
     def held_draws(self, points: Points, rng: np.random.Generator) -> FloatArray:
         """One exact draw of the held variables at each point, dims (point, held); without the prior means."""

@@ -135,6 +135,32 @@ def _below(L, z, i, m):
     return total
 
 
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def _column(packed, reach, C, mean, own, first):
+    """Part of :func:`second_moment` below the diagonal, of one column whose entries start at ``first``."""
+    total = 0.0
+    for i in range(first, len(mean)):
+        total += packed[i - first] * reach[i] * (C[i] + mean[i] * own)
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def second_moment(packed, reach, C, mean):
+    """Expected value of (u, -1)' T (u, -1) for u with mean ``reach * mean`` and covariance ``reach C reach``.
+
+    T is symmetric, given by its packed lower triangle (column by column), the response last; of ``C``, in Fortran
+    order, the lower triangle is read.
+    """
+    m = len(mean)
+    total = packed[len(packed) - 1]
+    for j in range(m):
+        start = j * (m + 1) - j * (j + 1) // 2
+        below = _column(packed[start + j + 1 : start + m], reach, C[:, j], mean, mean[j], j + 1)
+        own = packed[start + j] * reach[j] * (C[j, j] + mean[j] * mean[j])
+        total += reach[j] * (own + 2.0 * below - 2.0 * packed[start + m] * mean[j])
+    return total
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def read(L, group, width, at, factors, draws):
     """Log determinant and the response's explained part of a factor; draws of the kept variables, in natural units.
