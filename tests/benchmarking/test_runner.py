@@ -118,6 +118,8 @@ def test_a_biased_entrant_is_stopped_and_its_times_are_withheld(tmp_path: Path) 
     assert "held against the core" in unreferenced["biased"].reason
     text = markdown(list(rows.values()), made="2026-01-01", where=("a machine",))
     line = next(part for part in text.splitlines() if part.startswith("| biased"))
+    table = [part for part in text.splitlines() if part.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", part)) for part in table}) == 1  # max |z| must not break its head
     assert "withheld" in line
     assert "failed" in line
     shown = page(list(rows.values()), made="2026-01-01", where=("a machine",))

@@ -119,8 +119,9 @@ def where_made(records: Sequence[Record], scores: Sequence[Score] = ()) -> tuple
 
 
 def _lines(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A table as Markdown."""
-    return [f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *rows)]
+    """A table as Markdown; a bar within a cell would end it, and is escaped."""
+    every = (heads, ["---"] * len(heads), *rows)
+    return ["| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in every]
 
 
 def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], marked: Sequence[bool]) -> str:

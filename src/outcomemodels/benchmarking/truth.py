@@ -54,7 +54,7 @@ def run_truth(
                     try:
                         tally.add(world, candidate.answer(world))
                     except Exception as error:  # an outsider's model may raise anything; the bench goes on
-                        failure = f"world {i + 1}: {type(error).__name__}: {str(error).strip()[:120]}"
+                        failure = f"world {i + 1}: {type(error).__name__}: {' '.join(str(error).split())[:120]}"
                         break
                 at, where = datetime.now(UTC).isoformat(timespec="seconds"), machine()
                 score = (
