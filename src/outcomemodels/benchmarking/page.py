@@ -41,9 +41,12 @@ TRUTH_HEADS = (
 )
 TRUTH_RULE = (
     "Asked in every simulated world, for each problem: by how much does each treatment differ from the first, for a "
-    "new therapist in a new service? RMSE and regret in points of the outcome. In the crossed worlds 600 clients, in "
-    "the sparse ones 200; in the disconnected ones no comparison links two halves of the treatments, and an honest "
-    "model says “not estimable” across them. After ± stands the standard error over worlds."
+    "new therapist in a new service? The truth is that of twenty such newcomers, drawn from the world's population. "
+    "RMSE and regret in points of the outcome. In the crossed worlds 600 clients and in the sparse ones 200, with "
+    "effects of treatments that are the same in everybody's hands, as Bambi and lme4 are told here and paul is not; in "
+    "the varying ones (1,000 clients) they differ between therapists and between services; in the disconnected ones no "
+    "comparison links two halves of the treatments, and an honest model says “not estimable” across them. After ± "
+    "stands the standard error over worlds."
 )
 RULES = (
     "Nothing is timed for an entrant that fails the gate: every |z| ≤ 3 and every ratio of SDs within 0.95–1.05 "

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from outcomemodels.benchmarking.truth_worlds import Said, World
+from outcomemodels.benchmarking.truth_worlds import FloatArray, Said, World
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,13 @@ class Tally:
 
     def add(self, world: World, said: Said) -> None:
         """Count one world."""
-        true = world.effects()
         for each in (self.inside, self.squares, self.regrets, self.honest, self.missed, self.alarms):
             each.append([])
+        for true in world.effects():
+            self._add(world, said, true)
+
+    def _add(self, world: World, said: Said, true: FloatArray) -> None:
+        """Count what was said against one newcomer's truth, dims (problem, treatment)."""
         for i in range(len(world.problems)):
             guess = np.where(np.isfinite(said.effect[i]), said.effect[i], np.inf)
             guess[0] = 0.0

@@ -207,7 +207,7 @@ def reference(
 )
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Installed model; repeat for more. [paul]")
 @click.option("--worlds", default=10, show_default=True, help="Worlds of each kind.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(["crossed", "sparse", "disconnected"]))
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(["crossed", "sparse", "varying", "disconnected"]))
 @click.option("--alone", is_flag=True, help="Only the models named, without baselines and peers.")
 @click.option("--peers/--no-peers", default=True, help="Bambi, lme4 and a forest, each in its own environment.")
 @click.option(
