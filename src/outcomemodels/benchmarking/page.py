@@ -21,6 +21,7 @@ HEADS = (
     "runs",
     "compile s",
     "sample s",
+    "post s",
     "ESS var. / fixed",
     "ESS/s var.",
     "ESS/s fixed",
@@ -57,8 +58,9 @@ RULES = (
     "the core itself then stands as “no reference”.",
     "Every peer ran between two runs of the core; a ratio compares it with those two. Intervals are the least and the "
     "most over repeats. Effective draws: the smallest bulk ESS over the parameters named, for chains; the smaller of "
-    "Kish and replicate size, for weights. Seconds leave out starting the program, reading the data and compiling; "
-    "compiling is shown apart. MB is the peak of the largest process.",
+    "Kish and replicate size, for weights. Seconds leave out starting the program and reading the data; compiling, "
+    "sampling and what is done with draws afterwards are apart, and a rate counts the last two. MB is the peak of the "
+    "largest process.",
 )
 
 
@@ -176,6 +178,7 @@ def cells(row: Row) -> tuple[str, ...]:
         str(row.repeats),
         spread(row.compile) if timed else "–",
         spread(row.sample) if timed else ("withheld" if done else row.status),
+        spread(row.post) if timed else "–",
         "–" if point or not done else f"{number(row.ess_variance)} / {number(row.ess_fixed)}",
         spread(row.rate_variance) if timed and not point else "–",
         spread(row.rate_fixed) if timed and not point else "–",

@@ -40,8 +40,9 @@ class Spread:
 class Row:
     """One entrant at one case.
 
-    ``sample``, ``compile`` and rates are NaN where the gate is closed. ``ratio`` is the core's effective draws a
-    second over the entrant's, each repeat against the two core runs around it.
+    ``compile``, ``sample``, ``post`` and rates are NaN where the gate is closed. Rates count sampling and what follows
+    it. ``ratio`` is the core's effective draws a second over the entrant's, each repeat against the two core runs
+    around it.
     """
 
     case: str
@@ -52,6 +53,7 @@ class Row:
     repeats: int
     compile: Spread
     sample: Spread
+    post: Spread
     memory: float
     ess_variance: float
     ess_fixed: float
@@ -113,7 +115,8 @@ def _row(case: str, entrant: str, here: Sequence[Record], reference: Reference |
         gate=gate,
         repeats=len(done),
         compile=over([r.measured.seconds.get("compile", math.nan) for r in shown]),
-        sample=over([r.measured.working for r in shown]),
+        sample=over([r.measured.seconds.get("sample", math.nan) for r in shown]),
+        post=over([r.measured.seconds.get("post", 0.0) for r in shown]),
         memory=max((r.measured.memory for r in done), default=math.nan),
         ess_variance=Spread.of([r.measured.ess_variance for r in done]).median,
         ess_fixed=Spread.of([r.measured.ess_fixed for r in done]).median,

@@ -21,6 +21,7 @@ from outcomemodels.benchmarking.cases import Case
 from outcomemodels.benchmarking.entrants import CORE, Entrant
 from outcomemodels.benchmarking.environments import Ready, prepare
 from outcomemodels.benchmarking.execute import Run, Settings, execute, write_problem
+from outcomemodels.benchmarking.lines import add_line, read_lines
 from outcomemodels.benchmarking.machine import machine
 from outcomemodels.benchmarking.measure import Measured, measure
 from outcomemodels.errors import OutcomeModelsError
@@ -84,15 +85,8 @@ class Record:
 
 
 def read_records(path: Path) -> list[Record]:
-    """Records of a results file; a last line cut off by a kill is dropped."""
-    found = []
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                found.append(Record.from_line(line))
-            except (ValueError, TypeError, KeyError):
-                continue
-    return found
+    """Records of a results file."""
+    return read_lines(path, Record.from_line)
 
 
 def forget(results: Path, cache: Path, cases: Sequence[str]) -> None:
@@ -143,7 +137,6 @@ def run_plan(plan: Plan, results: Path, cache: Path, say: Callable[[str], None])
     records = [r for r in read_records(results) if r.measured.status != "missing"]  # it may be there by now
     ready: dict[str, Ready] = {}
     problems: dict[str, Path | str] = {}
-    results.parent.mkdir(parents=True, exist_ok=True)
     begin = monotonic()
     for repeat, case in ((repeat, case) for repeat in range(plan.repeats) for case in plan.cases):
         for entrant, position in to_run(plan, case.name, repeat, records):
@@ -176,8 +169,7 @@ def run_plan(plan: Plan, results: Path, cache: Path, say: Callable[[str], None])
                 measure(run, folder if isinstance(folder, Path) else None, kind=entrant.kind), machine(),
             )  # fmt: skip
             records.append(record)
-            with results.open("a", encoding="utf-8") as file:
-                file.write(record.line() + "\n")
+            add_line(results, record.line())
             say(f"round {repeat + 1} {case.name} {entrant.name}: {record.measured.sentence()}")
     return records
 

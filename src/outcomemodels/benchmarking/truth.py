@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from outcomemodels.benchmarking.lines import add_line
 from outcomemodels.benchmarking.machine import machine
 from outcomemodels.benchmarking.truth_scores import Score, Tally, read_scores
 from outcomemodels.benchmarking.truth_worlds import FIRST_SEED, KINDS, Candidate
@@ -63,9 +64,7 @@ def run_truth(
                     else tally.score(candidate.name, kind, worlds, at=at, machine=where)
                 )
                 if results is not None:
-                    results.parent.mkdir(parents=True, exist_ok=True)
-                    with results.open("a", encoding="utf-8") as file:
-                        file.write(score.line() + "\n")
+                    add_line(results, score.line())
                 say(f"{kind}: {candidate.name} {failure or 'done'}")
             out.append(score)
     return out

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from outcomemodels.benchmarking.lines import finite_or_null, read_lines
 from outcomemodels.benchmarking.truth_worlds import FloatArray, Said, World
 
 
@@ -79,7 +80,7 @@ class Score:
 
     def line(self) -> str:
         """One line of JSON; NaN becomes null."""
-        return json.dumps(asdict(self, dict_factory=_plain))
+        return json.dumps(asdict(self, dict_factory=finite_or_null))
 
     @classmethod
     def from_line(cls, line: str) -> Score:
@@ -89,25 +90,13 @@ class Score:
         return cls(**values)
 
 
-def _plain(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in pairs}
-
-
 def _scored(raw: Mapping[str, float | None]) -> Scored:
     return Scored(**{name: math.nan if value is None else value for name, value in raw.items()})
 
 
 def read_scores(path: Path) -> list[Score]:
-    """Scores of a file of JSON lines; of two of the same, the later, and a last line cut off by a kill is dropped."""
-    found: dict[tuple[str, str, int], Score] = {}
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                score = Score.from_line(line)
-            except (ValueError, TypeError, KeyError):
-                continue
-            found[score.key] = score
-    return list(found.values())
+    """Scores of a file; of two of the same, the later."""
+    return list({score.key: score for score in read_lines(path, Score.from_line)}.values())
 
 
 @dataclass

@@ -142,6 +142,7 @@ def _write(out: Path) -> str:
     from dataclasses import asdict
 
     from outcomemodels.benchmarking import page
+    from outcomemodels.benchmarking.lines import finite_or_null
     from outcomemodels.benchmarking.results import rows_of
     from outcomemodels.benchmarking.schedule import read_records
     from outcomemodels.benchmarking.truth_scores import read_scores
@@ -153,8 +154,13 @@ def _write(out: Path) -> str:
     rows = rows_of(records)
     made, where = page.where_made(records, scores)
     (out / "page.html").write_text(page.page(rows, scores, made=made, where=where), encoding="utf-8")
-    words = {"made": made, "where": where, "rows": [asdict(r) for r in rows], "truth": [asdict(s) for s in scores]}
-    (out / "results.json").write_text(json.dumps(words, indent=1), encoding="utf-8")
+    words = {
+        "made": made,
+        "where": where,
+        "rows": [asdict(row, dict_factory=finite_or_null) for row in rows],
+        "truth": [asdict(score, dict_factory=finite_or_null) for score in scores],
+    }
+    (out / "results.json").write_text(json.dumps(words, indent=1, allow_nan=False), encoding="utf-8")
     click.echo(f"{out / 'page.html'} and {out / 'results.json'} written", err=True)
     return page.markdown(rows, scores, made=made, where=where)
 
