@@ -8,8 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from outcomemodels.auditing import foreseen
 from outcomemodels.auditing.asked import targets_of
 from outcomemodels.auditing.expecting import _by_chance
+from outcomemodels.auditing.foreseen import half_widths, why_not
 from outcomemodels.auditing.gates import Ground, ground_of
 from outcomemodels.auditing.improving import with_bridges, with_courses
 from outcomemodels.auditing.planning import added, planned
@@ -54,6 +56,18 @@ def test_very_many_new_courses_have_the_mean_of_their_effects_and_the_noise(grou
     source = replace(ground.weighed, points=points)
     seen = added(more.cells, source, 3, np.random.default_rng(1))
     assert seen.squares / seen.df == pytest.approx(source.points[3].noise2, rel=0.05)
+
+
+def test_why_the_engine_said_nothing_is_told(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = with_courses(ground, targets_of(ASKED, ground.courses)[0], 50.0)
+    silent = replace(ground, weighed=None)
+    assert not silent.fits
+    assert why_not(silent, more) == "the exact engine failed a gate of its own now"
+    monkeypatch.setattr(foreseen, "can_weigh", lambda cells: False)
+    assert "too many for the exact engine" in why_not(silent, more)
+    monkeypatch.setattr(foreseen, "enough_to_weigh", lambda cells: False)
+    assert "too few courses now" in why_not(silent, more)
+    assert half_widths(silent, more, None, 2.0, 1.0, 1.5).endswith(why_not(silent, more))
 
 
 def test_more_courses_are_never_promised_to_widen_the_answer() -> None:

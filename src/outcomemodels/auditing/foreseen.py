@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from outcomemodels.auditing.asked import Target
-from outcomemodels.auditing.gates import Ground
+from outcomemodels.auditing.gates import Ground, enough_to_weigh
 from outcomemodels.auditing.supporting import average_width, fitted_width
+from outcomemodels.auditing.weighing import can_weigh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class Posterior:
 
 
 def posterior_of(ground: Ground, more: Ground, target: Target) -> Posterior | None:
-    """What a fit is expected to show before and after; None where there is too much for the exact engine."""
+    """What a fit is expected to show before and after; None where the exact engine says nothing of one of them."""
     if not ground.fits or not more.fits:
         return None
     return Posterior(
@@ -52,10 +53,20 @@ def posterior_of(ground: Ground, more: Ground, target: Target) -> Posterior | No
     )
 
 
-def half_widths(ground: Ground, found: Posterior | None, now: float, after: float, needed: float) -> str:
+def why_not(ground: Ground, more: Ground) -> str:
+    """Why the exact engine said nothing of one of them."""
+    which, lacking = ("now", ground) if not ground.fits else ("with what is added", more)
+    if not lacking.planned and not enough_to_weigh(lacking.cells):
+        return f"too few courses {which} have an outcome for the exact engine"
+    if not can_weigh(lacking.cells):
+        return f"the equations {which} are too many for the exact engine here"
+    return f"the exact engine failed a gate of its own {which}"
+
+
+def half_widths(ground: Ground, more: Ground, found: Posterior | None, now: float, after: float, needed: float) -> str:
     """Both kinds of half-width, each by its name; those from the closed form are ``now`` and ``after``."""
     units = ground.courses.units
     closed = f"from such courses alone, in closed form {now:.3g} → {after:.3g} {units} (worthwhile {needed:.3g})"
     if found is None:
-        return f"expected half-width {closed}; the exact engine was not used, for size or because its gates failed"
+        return f"expected half-width {closed}; {why_not(ground, more)}"
     return f"{found.sentence(units)}; {closed}"

@@ -169,11 +169,12 @@ def _courses(ground: Ground, weakest: Comparison, gate: Gate) -> Improvement:
             + ("" if most is None else f" ({most.sentence(ground.courses.units)})")
             + "; more therapists and settings are needed",
         )  # fmt: skip
-    found = posterior_of(ground, with_courses(ground, target, float(each)), target)
+    more = with_courses(ground, target, float(each))
+    found = posterior_of(ground, more, target)
     return _step(
         weakest, gate, "courses", amount=each, unit="courses of each", opened=(gate.name, "precise enough"), now=now,
         after=after(each), posterior=found, sentence=f"{each:,} more courses of each of {both}, with the outcome: "
-        + half_widths(ground, found, now, after(each), needed),
+        + half_widths(ground, more, found, now, after(each), needed),
     )  # fmt: skip
 
 
@@ -196,12 +197,13 @@ def _bridge(ground: Ground, weakest: Comparison, gate: Gate) -> Improvement:
     found = enough(after, needed, first=fewest, most=MOST_BRIDGES, growth=1.3)
     many = found or fewest
     noun = f"{field.name} level" + "s" * (many > 1)
-    posterior = posterior_of(ground, with_bridges(ground, target, field.name, many, each), target)
+    more = with_bridges(ground, target, field.name, many, each)
+    posterior = posterior_of(ground, more, target)
     return _step(
         weakest, gate, kind, amount=many, unit=noun, now=now, after=after(many),
         opened=("connected", "precise enough") if found else ("connected",), posterior=posterior,
         sentence=f"{many:,} {noun} with both {target.a} and {target.b}, {each} courses of each: "
-        + half_widths(ground, posterior, now, after(many), needed),
+        + half_widths(ground, more, posterior, now, after(many), needed),
     )  # fmt: skip
 
 
