@@ -56,9 +56,9 @@ def run(tmp_path: Path, entrants: list[Entrant], **choices: float) -> list[Recor
     return run_plan(plan, tmp_path / "results.jsonl", tmp_path / "cache", lambda text: None)
 
 
-def order(names: str, records: list[Record]) -> list[tuple[str, int]]:
+def order(names: str, records: list[Record], limit: float = 300) -> list[tuple[str, int]]:
     here = Path(__file__)
-    plan = Plan(cases=[CASE], entrants=[Entrant(name, here) for name in names.split()])
+    plan = Plan(cases=[CASE], entrants=[Entrant(name, here) for name in names.split()], limit=limit)
     return [(entrant.name, position) for entrant, position in to_run(plan, "little", 0, records)]
 
 
@@ -82,6 +82,16 @@ def test_a_run_stopped_after_a_peer_goes_on_with_the_core() -> None:
     before = ran(("collapsed", 0), ("a", 1))
     assert order("collapsed a b", before) == [("collapsed", 2), ("b", 3), ("collapsed", 4)]
     assert order("collapsed a", before) == [("collapsed", 2)]
+
+
+def test_more_time_gives_another_try_and_what_was_cut_off_is_told() -> None:
+    cut = Measured(status="not finished", kind="posterior", why="not finished in 300 s", seconds={"process": 300.0})
+    before = [*ran(("collapsed", 0), ("b", 1), ("collapsed", 2)), Record("little", "a", 0, 3, "2026-01-01", cut)]
+    assert order("collapsed a b", before) == []
+    assert order("collapsed a b", before, limit=900) == [("collapsed", 5), ("a", 6), ("collapsed", 7)]
+    later = [Record("little", "a", 1, 0, "2026-01-02", Measured(status="done", kind="posterior"))]
+    row = next(r for r in rows_of([*before, *later], {}) if r.entrant == "a")
+    assert (row.status, row.repeats, row.note) == ("done", 1, "round 1: not finished in 300 s")
 
 
 def test_without_the_core_peers_run_alone() -> None:
@@ -153,10 +163,10 @@ def test_what_does_not_finish_is_said_and_not_asked_again(tmp_path: Path) -> Non
     broken = entrant(tmp_path, "broken", body="raise RuntimeError('no such thing')")
     unable = entrant(tmp_path, "unable", body="bench_io.cannot('no slopes')")
     absent = Entrant("absent", tmp_path / "absent.py", here=True)
-    cut = run(tmp_path, [slow], limit=1.0)
-    records = run(tmp_path, [slow, broken, unable, absent])
+    cut = run(tmp_path, [slow], limit=5.0)
+    records = run(tmp_path, [slow, broken, unable, absent], limit=5.0)
     said = {r.entrant: (r.measured.status, r.measured.why) for r in records}
-    assert said["slow"] == ("not finished", "not finished in 1 s")
+    assert said["slow"] == ("not finished", "not finished in 5 s")
     assert said["broken"][0] == "stopped"
     assert "no such thing" in said["broken"][1]
     assert said["unable"] == ("cannot", "no slopes")

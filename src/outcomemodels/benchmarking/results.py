@@ -125,9 +125,16 @@ def _row(case: str, entrant: str, here: Sequence[Record], reference: Reference |
         rate_compiled=over([r.measured.rate("variance", compiled=True) for r in shown]),
         ratio_variance=over(_ratios(shown, here, "variance")) if posterior else nothing,
         ratio_fixed=over(_ratios(shown, here, "fixed")) if posterior else nothing,
-        note=last.note,
+        note="; ".join(n for n in (_cut(mine) if done else "", last.note) if n),
         versions=", ".join(f"{k} {v}" for k, v in (done[-1].measured.versions if done else {}).items()),
     )
+
+
+def _cut(mine: Sequence[Record]) -> str:
+    """Rounds in which a run gave nothing and none was made instead, beside others that ended."""
+    ended = {r.repeat for r in mine if r.measured.status == "done"}
+    lost = {r.repeat: r.measured.why for r in mine if r.repeat not in ended}
+    return ", ".join(f"round {repeat + 1}: {why}" for repeat, why in lost.items())
 
 
 def _from_core(case: str, core: Sequence[Measured]) -> Reference:

@@ -3,12 +3,13 @@
 Every peer is run between two runs of the core, so that a busy minute meets both. A round takes every case and entrant
 once; a repeat has a seed of its own. What a results file holds is not run again: a command that names more entrants
 runs those, between new runs of the core. An entrant that was cut off, cannot express a case, or is not there is not
-asked again.
+asked again, unless it is given more time.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -106,9 +107,9 @@ def to_run(plan: Plan, case: str, repeat: int, records: Sequence[Record]) -> lis
     A peer that the core did not follow yet, since the run was stopped there, is followed by it first.
     """
     here = sorted((r for r in records if r.case == case and r.repeat == repeat), key=lambda r: r.position)
-    over = _over(records)
+    over = _over(records, plan.limit)
     core = [e for e in plan.entrants if e.name == CORE and (case, e.name) not in over]
-    ran = {r.entrant for r in here}
+    ran = {r.entrant for r in here if not _short(r, plan.limit)}
     peers = [e for e in plan.entrants if e.name not in {CORE, *ran} and (case, e.name) not in over]
     unfollowed = bool(here) and here[-1].entrant != CORE and here[-1].measured.status == "done"
     alone = CORE not in ran or unfollowed
@@ -117,9 +118,14 @@ def to_run(plan: Plan, case: str, repeat: int, records: Sequence[Record]) -> lis
     return [(entrant, first + i) for i, entrant in enumerate(order)]
 
 
-def _over(records: Sequence[Record]) -> set[tuple[str, str]]:
+def _short(record: Record, limit: float) -> bool:
+    """Whether a run was cut off after less time than there is now."""
+    return record.measured.status == "not finished" and record.measured.seconds.get("process", math.inf) < limit - 1
+
+
+def _over(records: Sequence[Record], limit: float) -> set[tuple[str, str]]:
     """Cases and entrants that gave nothing once, and are not asked again."""
-    return {(r.case, r.entrant) for r in records if r.measured.status != "done"}
+    return {(r.case, r.entrant) for r in records if r.measured.status != "done" and not _short(r, limit)}
 
 
 def run_plan(plan: Plan, results: Path, cache: Path, say: Callable[[str], None]) -> list[Record]:
@@ -140,7 +146,7 @@ def run_plan(plan: Plan, results: Path, cache: Path, say: Callable[[str], None])
     begin = monotonic()
     for repeat, case in ((repeat, case) for repeat in range(plan.repeats) for case in plan.cases):
         for entrant, position in to_run(plan, case.name, repeat, records):
-            if (case.name, entrant.name) in _over(records):
+            if (case.name, entrant.name) in _over(records, plan.limit):
                 continue
             left = plan.total - (monotonic() - begin)
             if left <= 0:
