@@ -2,8 +2,8 @@
 
 Every peer is run between two runs of the core, so that a busy minute meets both. A round takes every case and entrant
 once; a repeat has a seed of its own. What a results file holds is not run again: a command that names more entrants
-runs those, between new runs of the core. An entrant that was cut off, cannot express a case, or is not there is not
-asked again, unless it is given more time.
+runs those, between new runs of the core. An entrant that cannot express a case, stopped, or is not there is asked
+once in a command; one that was cut off is asked again only when it is given more time.
 """
 
 from __future__ import annotations
@@ -140,7 +140,9 @@ def run_plan(plan: Plan, results: Path, cache: Path, say: Callable[[str], None])
     say : callable
         Told what is being done.
     """
-    records = [r for r in read_records(results) if r.measured.status != "missing"]  # it may be there by now
+    records = [
+        r for r in read_records(results) if r.measured.status in ("done", "not finished")
+    ]  # others may be mended
     ready: dict[str, Ready] = {}
     problems: dict[str, Path | str] = {}
     begin = monotonic()

@@ -6,6 +6,7 @@ from time import perf_counter
 
 import bambi as bmb
 import bench_io
+import numpy as np
 import pandas as pd
 
 
@@ -75,8 +76,9 @@ if __name__ == "__main__":
         block = problem.blocks[k]
         tail = f",{block['columns'][a]}" if len(block["columns"]) > 1 else ""
         draws[f"sd[{block['id']}{tail}]"] = posterior[f"{name}_sigma"].values
-        for level in block["shown"]:
-            draws[f"effect[{block['id']},{level}{tail}]"] = posterior[name].values[:, :, level]
+        met = data[f"g{k}"].cat.categories.to_numpy()  # Bambi knows the levels that occur, and no others
+        for level in sorted(set(block["shown"]) & set(met.tolist())):
+            draws[f"effect[{block['id']},{level}{tail}]"] = posterior[name].values[:, :, np.searchsorted(met, level)]
     if problem.noise:
         draws["noise"] = posterior["sigma"].values
     bench_io.finish(

@@ -120,6 +120,8 @@ def _get(posterior, structure, name):
 if __name__ == "__main__":
     from outcomemodels.benchmarking.problem import Problem
 
+    if settings.option == "collapsed" and words.family != "gaussian":
+        bench_io.cannot(f"the exact engine is for Gaussian outcomes, not {words.family} ones")
     made = Problem.load(Path(argv[1])).structure
     found, seconds, ess, moments, note = (exact if settings.option == "collapsed" else nuts)(made)
     bench_io.finish(
