@@ -100,17 +100,22 @@ def test_without_the_core_peers_run_alone() -> None:
     assert order("a b", []) == [("a", 0), ("b", 1)]
 
 
-def test_forgetting_a_case_leaves_the_others(tmp_path: Path) -> None:
+def test_forgetting_leaves_other_entrants_and_cases(tmp_path: Path) -> None:
     path, data = tmp_path / "results.jsonl", tmp_path / "problems"
     other = Record("other", "a", 0, 0, "2026-01-01", Measured(status="done", kind="posterior"), "a machine")
-    path.write_text("".join(r.line() + "\n" for r in (*ran(("a", 0)), other)))
+    records = [*ran(("collapsed", 0), ("a", 1), ("collapsed", 2), ("b", 3), ("collapsed", 4)), other]
+    path.write_text("".join(r.line() + "\n" for r in records))
     for name in ("little", "other"):
         (data / name).mkdir(parents=True)
-    forget(path, tmp_path, ["little"])
+    forget(path, tmp_path, ["little"], ["collapsed", "a"])
+    assert [(r.case, r.entrant) for r in read_records(path)] == [
+        ("little", "collapsed"), ("little", "collapsed"), ("little", "b"), ("little", "collapsed"), ("other", "a"),
+    ]  # fmt: skip
+    assert [p.name for p in data.iterdir()] == ["other"]
+    forget(path, tmp_path, ["little"], ["collapsed", "b"])
     (left,) = read_records(path)
     assert (left.case, left.machine) == ("other", "a machine")
-    assert [p.name for p in data.iterdir()] == ["other"]
-    forget(tmp_path / "absent.jsonl", tmp_path, ["little"])
+    forget(tmp_path / "absent.jsonl", tmp_path, ["little"], ["a"])
 
 
 def test_a_biased_entrant_is_stopped_and_its_times_are_withheld(tmp_path: Path) -> None:

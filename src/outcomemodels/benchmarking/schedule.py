@@ -90,13 +90,18 @@ def read_records(path: Path) -> list[Record]:
     return read_lines(path, Record.from_line)
 
 
-def forget(results: Path, cache: Path, cases: Sequence[str]) -> None:
-    """Take some cases out of a results file, never leaving one half-written, and their data out of the cache."""
-    kept = [r for r in read_records(results) if r.case not in cases]
+def forget(results: Path, cache: Path, cases: Sequence[str], entrants: Sequence[str]) -> None:
+    """Take some entrants' runs of some cases out of a results file, and the cases' data out of the cache.
+
+    Runs of the core go with the last peer they stood beside. The file is never left half-written.
+    """
+    kept = [r for r in read_records(results) if r.case not in cases or r.entrant == CORE or r.entrant not in entrants]
+    beside = {r.case for r in kept if r.entrant != CORE}
+    kept = [r for r in kept if r.case not in cases or r.case in beside]
     if results.is_file():
-        beside = results.with_suffix(".new")
-        beside.write_text("".join(r.line() + "\n" for r in kept), encoding="utf-8")
-        beside.replace(results)
+        other = results.with_suffix(".new")
+        other.write_text("".join(r.line() + "\n" for r in kept), encoding="utf-8")
+        other.replace(results)
     for case in cases:
         shutil.rmtree(cache / "problems" / case, ignore_errors=True)
 

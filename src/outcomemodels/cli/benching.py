@@ -75,7 +75,7 @@ def list_(as_json: bool) -> None:
 @click.option("--draws", default=500, show_default=True, help="Draws a chain, for samplers.")
 @click.option("--tune", default=500, show_default=True, help="Tuning draws a chain.")
 @click.option("--chains", default=2, show_default=True, help="Chains.")
-@click.option("--fresh", is_flag=True, help="Forget results and written data of these cases.")
+@click.option("--fresh", is_flag=True, help="Forget what is kept of these entrants at these cases.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="Folder of the results."
 )
@@ -118,7 +118,7 @@ def run(
     )
     results, cache = out / RESULTS, cache_folder()
     if fresh:
-        forget(results, cache, [case.name for case in plan.cases])
+        forget(results, cache, [case.name for case in plan.cases], names)
     run_plan(plan, results, cache, lambda text: None if quiet else click.echo(text, err=True))
     _write(out)
 
