@@ -149,6 +149,8 @@ def test_ratios_use_the_core_runs_beside(tmp_path: Path) -> None:
     assert row.repeats == 2
     assert 0.3 < row.ratio_variance.low <= row.ratio_variance.high < 3
     assert row.memory > 1
+    assert row.note == "2 × 500 draws after 500"
+    assert {r.settings["seed"] for r in records if r.repeat == 0} == {90_001, 91_001, 92_001}
 
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def _row(case: str, entrant: str, here: Sequence[Record], reference: Reference |
         rate_compiled=over([r.measured.rate("variance", compiled=True) for r in shown]),
         ratio_variance=over(_ratios(shown, here, "variance")) if posterior else nothing,
         ratio_fixed=over(_ratios(shown, here, "fixed")) if posterior else nothing,
-        note="; ".join(n for n in (_cut(mine) if done else "", last.note) if n),
+        note="; ".join(n for n in (_cut(mine) if done else "", _asked(done), last.note) if n),
         versions=", ".join(f"{k} {v}" for k, v in (done[-1].measured.versions if done else {}).items()),
     )
 
@@ -135,6 +135,12 @@ def _cut(mine: Sequence[Record]) -> str:
     ended = {r.repeat for r in mine if r.measured.status == "done"}
     lost = {r.repeat: r.measured.why for r in mine if r.repeat not in ended}
     return ", ".join(f"round {repeat + 1}: {why}" for repeat, why in lost.items())
+
+
+def _asked(done: Sequence[Record]) -> str:
+    """What samplers were asked for, where it is known."""
+    asked = [r.settings for r in done if r.settings and r.measured.kind == "posterior"]
+    return " and ".join(dict.fromkeys(f"{s['chains']} × {s['draws']:,} draws after {s['tune']:,}" for s in asked))
 
 
 def _from_core(case: str, core: Sequence[Measured]) -> Reference:

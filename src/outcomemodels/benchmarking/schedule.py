@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -73,6 +73,7 @@ class Record:
     at: str
     measured: Measured
     machine: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def line(self) -> str:
         """One line of JSON."""
@@ -163,24 +164,30 @@ def run_plan(plan: Plan, results: Path, cache: Path, say: Callable[[str], None])
                 say(f"environment of {entrant.name}")
                 ready[entrant.name] = prepare(entrant, cache)
             folder = _problem(case, cache, problems, say)
+            settings = Settings(
+                seed=SEEDS[repeat % len(SEEDS)] + 1000 * position,
+                draws=plan.draws,
+                tune=plan.tune,
+                chains=plan.chains,
+                option=entrant.option,
+            )
             if isinstance(folder, str):
                 run = Run(status="missing", why=folder)
             else:
-                settings = Settings(
-                    seed=SEEDS[repeat % len(SEEDS)] + 1000 * position,
-                    draws=plan.draws,
-                    tune=plan.tune,
-                    chains=plan.chains,
-                    option=entrant.option,
-                )
                 run = execute(ready[entrant.name], folder, settings, min(plan.limit, max(left, 1.0)))
                 if run.status == "not finished" and left < plan.limit:  # cut off by the end of all time, not by its own
                     say(f"the time in all ({plan.total:.0f} s) is used up; the same command goes on from here")
                     return records
             record = Record(
-                case.name, entrant.name, repeat, position, datetime.now(UTC).isoformat(timespec="seconds"),
-                measure(run, folder if isinstance(folder, Path) else None, kind=entrant.kind), machine(),
-            )  # fmt: skip
+                case.name,
+                entrant.name,
+                repeat,
+                position,
+                datetime.now(UTC).isoformat(timespec="seconds"),
+                measure(run, folder if isinstance(folder, Path) else None, kind=entrant.kind),
+                machine(),
+                asdict(settings),
+            )
             records.append(record)
             add_line(results, record.line())
             say(f"round {repeat + 1} {case.name} {entrant.name}: {record.measured.sentence()}")
