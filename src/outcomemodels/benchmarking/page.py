@@ -29,6 +29,8 @@ HEADS = (
     "fixed",
     "MB",
 )
+SHORT = 0.01
+"""Seconds of post-processing below which no more is said of them."""
 TRUTH_HEADS = (
     "model",
     "world",
@@ -178,7 +180,7 @@ def cells(row: Row) -> tuple[str, ...]:
         str(row.repeats),
         spread(row.compile) if timed else "–",
         spread(row.sample) if timed else ("withheld" if done else row.status),
-        spread(row.post) if timed else "–",
+        ("< 0.01" if row.post.high < SHORT else spread(row.post)) if timed else "–",
         "–" if point or not done else f"{number(row.ess_variance)} / {number(row.ess_fixed)}",
         spread(row.rate_variance) if timed and not point else "–",
         spread(row.rate_fixed) if timed and not point else "–",
