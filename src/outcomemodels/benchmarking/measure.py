@@ -13,6 +13,7 @@ import numpy as np
 
 from outcomemodels.benchmarking.execute import Run, Status
 from outcomemodels.benchmarking.gate import Moments
+from outcomemodels.benchmarking.lines import finite_or_null
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +65,8 @@ class Measured:
         return f"done, ESS {self.ess_variance:.0f} / {self.ess_fixed:.0f}, R-hat {self.rhat:.3f}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dict for JSON; NaN becomes null."""
-        raw = asdict(self)
-        return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in raw.items()}
+        """Plain dict for JSON; what is not finite becomes null."""
+        return asdict(self, dict_factory=finite_or_null)
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Measured:
