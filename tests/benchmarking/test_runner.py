@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -13,12 +14,13 @@ from outcomemodels.benchmarking import worlds
 from outcomemodels.benchmarking.cases import Case, load_case, reference_of
 from outcomemodels.benchmarking.entrants import Entrant, load_entrant
 from outcomemodels.benchmarking.execute import Status
+from outcomemodels.benchmarking.lines import add_line, read_lines
 from outcomemodels.benchmarking.measure import Measured
 from outcomemodels.benchmarking.page import markdown, page
 from outcomemodels.benchmarking.reference import Reference, summarise
 from outcomemodels.benchmarking.results import rows_of
 from outcomemodels.benchmarking.schedule import Plan, Record, forget, read_records, run_plan, to_run
-from outcomemodels.errors import PluginError
+from outcomemodels.errors import FileError, PluginError
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "benchmark.md"
 CASE = Case("little", "does it run?", lambda: worlds.strong_correlation(3, clients=10))
@@ -163,6 +165,27 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
     again = run(tmp_path, entrants, repeats=2)
     assert [r.repeat for r in again] == [0, 1]
     assert again[0].at == first[0].at
+    assert [r.repeat for r in read_records(tmp_path / "results.jsonl")] == [0, 1]  # nothing hangs on the line cut off
+
+
+def test_a_last_line_without_its_end_is_kept_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "lines.jsonl"
+    add_line(path, '{"a": 1}')
+    path.write_text(path.read_text() + '{"a": 2}')
+    add_line(path, '{"a": 3}')
+    path.write_text(path.read_text() + '{"a": 4')
+    add_line(path, '{"a": 5}')
+    assert read_lines(path, lambda line: json.loads(line)["a"]) == [1, 2, 3, 5]
+
+
+def test_a_line_that_cannot_be_read_is_told_and_never_lost(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text("of another version\n" + ran(("a", 0))[0].line() + "\n")
+    before = path.read_text()
+    for work in (lambda: read_records(path), lambda: forget(path, tmp_path, ["little"], ["a"])):
+        with pytest.raises(FileError, match=r"line 1 of results\.jsonl"):
+            work()
+    assert path.read_text() == before
 
 
 def test_what_does_not_finish_is_said_and_not_asked_again(tmp_path: Path) -> None:
